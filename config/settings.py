@@ -1,0 +1,227 @@
+"""All settings, read from the environment and from `.env` beside manage.py.
+
+The only variables a production installation must set are SECRET_KEY, VAULT_KEYS, ALLOWED_HOSTS,
+DATABASE_URL and REDIS_URL. Without the last two the portal runs on SQLite and on the embedded Valkey.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import environ
+from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse_lazy
+
+from config import logging as log_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+if (BASE_DIR / ".env").exists():
+    env.read_env(BASE_DIR / ".env")
+
+# --- Who we are -----------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=False)
+VAR_DIR = Path(env("VAR_DIR", default=str(BASE_DIR / "var")))
+try:
+    SECRET_KEY = env("SECRET_KEY")
+except ImproperlyConfigured as error:
+    msg = "SECRET_KEY is not set. `make run` writes a .env with fresh secrets; in production set it in the environment."
+    raise ImproperlyConfigured(msg) from error
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+USER_AGENT = "sen-partner-portal/1"
+
+# Master keys of the vault as `id:base64 of 32 bytes`, comma-separated. The last one seals, all of them open.
+VAULT_KEYS = env("VAULT_KEYS", default="")
+
+# --- Apps and middleware --------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.simple_history",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "simple_history",
+    "csp",
+    "django_structlog",
+    "health_check",
+    "onboarding",
+    "ingest",
+    "gateways",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- Database, broker, cache ----------------------------------------------------------------------
+
+DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'portal.sqlite3'}")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+    }
+else:
+    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL", default=8)}}
+
+# The embedded Valkey listens on a unix socket; `manage.py run` starts it when REDIS_URL is not set.
+REDIS_URL = env("REDIS_URL", default="")
+VALKEY_SOCKET = VAR_DIR / "valkey.sock"
+_cache_url = REDIS_URL or f"unix://{VALKEY_SOCKET}?db=0"
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _cache_url}}
+
+# --- Jobs -----------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL or f"redis+socket://{VALKEY_SOCKET}?virtual_host=0"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+CELERY_TIMEZONE = "UTC"
+# Every task ends within TASK_SLICE and goes on in the next one, so that the broker may hand a task that was lost with
+# its worker to another one soon. kombu looks for lost tasks only every interval x throttle ticks (100 s as shipped).
+TASK_SLICE = timedelta(seconds=25)
+CELERY_TASK_TIME_LIMIT = 45
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 50,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+}
+
+# --- The Sourceful Energy Network and the vendor clouds -------------------------------------------
+
+# The stand-ins of SEN and of every vendor cloud: partners in the sandbox environment talk to nothing else.
+SANDBOX_URL = env("SANDBOX_URL", default="http://127.0.0.1:8801")
+SEN_DATA_URL = env("SEN_DATA_URL", default="https://mainnet.srcful.dev/gw/data/")
+SEN_GRAPHQL_URL = env("SEN_GRAPHQL_URL", default="https://api.srcful.dev/")
+# Hosts of production vendor clouds that differ from the adapter's own, e.g. {"solis": {"api": "https://…"}}.
+VENDOR_URLS = env.json("VENDOR_URLS", default={})
+# Proxy and CA bundle for all outgoing calls; the usual environment variables are ignored on purpose.
+OUTGOING_PROXY = env("OUTGOING_PROXY", default="")
+OUTGOING_CA_BUNDLE = env("OUTGOING_CA_BUNDLE", default="")
+
+# --- People ---------------------------------------------------------------------------------------
+
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "optional"
+ACCOUNT_ADAPTER = "onboarding.accounts.AccountAdapter"
+ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+EMAIL_CONFIG = env.email("EMAIL_URL", default="consolemail://")
+vars().update(EMAIL_CONFIG)
+DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="portal@localhost")
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+# --- Security -------------------------------------------------------------------------------------
+
+# Everything that must be off on a plain-http laptop hangs on this one switch; DEBUG implies it.
+HTTPS = env.bool("HTTPS", default=not DEBUG)
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    # unfold needs eval and inline styles; config.urls lifts the policy to this one on /admin only.
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+    }
+}
+ADMIN_CSP = {"script-src": [SELF, UNSAFE_EVAL, UNSAFE_INLINE], "style-src": [SELF, UNSAFE_INLINE]}
+
+# --- Static files ---------------------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# --- Logs and metrics -----------------------------------------------------------------------------
+
+LOG_FORMAT = env("LOG_FORMAT", default="json")
+LOGGING_CONFIG = "config.logging.configure"
+LOGGING = log_config.settings(log_format=LOG_FORMAT, level=env("LOG_LEVEL", default="INFO"))
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+# With a token, /metrics answers only to `Authorization: Bearer <token>`.
+METRICS_TOKEN = env("METRICS_TOKEN", default="")
+
+# --- Admin ----------------------------------------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": "Partner portal",
+    "SITE_HEADER": "Partner portal",
+    "SITE_SYMBOL": "solar_power",
+    "SHOW_HISTORY": True,
+    "DASHBOARD_CALLBACK": "ingest.dashboard.context",
+}

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from django.db import models
+
+from gateways.models import Gateway
+from ingest.models.connection import Connection
+
+
+class System(models.Model):
+    """One vendor site, plant or home under a connection. It becomes one gateway; until then it is not pulled."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="systems")
+    gateway = models.OneToOneField(Gateway, on_delete=models.PROTECT, null=True, blank=True, related_name="system")
+    external_id = models.CharField(max_length=100)
+    name = models.CharField(max_length=200, blank=True)
+    timezone = models.CharField(max_length=64, default="UTC")
+    latitude = models.FloatField(null=True, blank=True)
+    longitude = models.FloatField(null=True, blank=True)
+    pulled_through = models.DateTimeField(null=True, blank=True, help_text="The cursor: all windows up to here were read.")
+    last_reading_at = models.DateTimeField(null=True, blank=True)
+    gone_at = models.DateTimeField(null=True, blank=True, help_text="Since when the vendor does not list it any more.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("name", "external_id")
+        constraints = (models.UniqueConstraint(fields=("connection", "external_id"), name="system_once_per_connection"),)
+
+    def __str__(self) -> str:
+        return self.name or self.external_id
+
+
+class Der(models.Model):
+    """One energy resource of a system, with the serial (`sn`) SEN sees."""
+
+    class Kind(models.TextChoices):
+        PV = "pv", "PV"
+        BATTERY = "battery"
+        METER = "meter"
+
+    system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="ders")
+    kind = models.CharField(max_length=8, choices=Kind)
+    sn = models.CharField("serial", max_length=100)
+    external_id = models.CharField(max_length=100, blank=True)
+    name = models.CharField(max_length=200, blank=True)
+    make = models.CharField(max_length=100, blank=True)
+    model = models.CharField(max_length=100, blank=True)
+    rated_power_w = models.FloatField(null=True, blank=True)
+    last_reading_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("system", "kind", "sn")
+        verbose_name = "DER"
+        verbose_name_plural = "DERs"
+        constraints = (
+            models.UniqueConstraint(fields=("system", "kind", "sn"), name="der_once_per_system"),
+            models.CheckConstraint(condition=models.Q(kind__in=["pv", "battery", "meter"]), name="der_kind"),
+            models.CheckConstraint(condition=~models.Q(sn=""), name="der_has_serial"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.sn}"

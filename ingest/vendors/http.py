@@ -1,0 +1,99 @@
+"""One HTTP client for all adapters: time-outs, budget, counting, error classes, and no secret in any message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import requests
+
+from ingest.vendors.errors import VendorReplyInvalid, VendorUnavailable
+
+TIMEOUT_S = (5, 20)  # to connect, between two bytes
+MAX_REPLY_BYTES = 20 * 1024 * 1024
+_SECRET_QUERY = re.compile(r"(?i)([?&](?:[a-z_]*key|[a-z_]*token|secret|password|code)=)[^&\s]+")
+
+
+class VendorHttp:
+    """Sends requests of one connection. `before_request` takes from the budget and may raise VendorThrottled."""
+
+    def __init__(
+        self,
+        *,
+        user_agent: str,
+        proxy: str = "",
+        ca_bundle: str = "",
+        before_request: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.requests_made = 0
+        self._before_request = before_request
+        self._session = requests.Session()
+        # Else REQUESTS_CA_BUNDLE, proxy variables and ~/.netrc of the machine would change what we send and trust.
+        self._session.trust_env = False
+        self._session.headers["User-Agent"] = user_agent
+        self._session.verify = ca_bundle or True
+        if proxy:
+            self._session.proxies = {"http": proxy, "https": proxy}
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        json: Any = None,
+    ) -> requests.Response:
+        """Send one request and return the reply, whatever its status below 500 (adapters know their vendor's signs).
+
+        Raises VendorUnavailable on time-outs, network errors and 5xx, VendorThrottled when the budget is spent.
+        """
+        self._before_request()
+        self.requests_made += 1
+        try:
+            response = self._session.request(
+                method, url, params=params, headers=dict(headers or {}), data=body, json=json,
+                timeout=TIMEOUT_S, allow_redirects=False, stream=True,
+            )  # fmt: skip
+            _read_limited(response)
+        except requests.RequestException as error:
+            # The library's own text can hold the URL with its query; only the kind of failure is passed on.
+            msg = f"{method} {redact(url)}: {type(error).__name__}"
+            raise VendorUnavailable(msg) from None
+        if response.status_code >= 500:
+            msg = f"{method} {redact(url)}: HTTP {response.status_code} {excerpt(response)}"
+            raise VendorUnavailable(msg)
+        return response
+
+
+def read_json(response: requests.Response) -> Any:
+    """Return the parsed body; raise VendorReplyInvalid with a redacted excerpt if it is not JSON."""
+    try:
+        return response.json()
+    except ValueError as error:
+        msg = f"HTTP {response.status_code}, not JSON: {excerpt(response)}"
+        raise VendorReplyInvalid(msg) from error
+
+
+def excerpt(response: requests.Response) -> str:
+    """Return the first 200 characters of a body, on one line, with secrets in URLs masked."""
+    return redact(" ".join(response.content[:800].decode("utf-8", "replace").split())[:200])
+
+
+def redact(text: str) -> str:
+    """Mask the values of secret query parameters."""
+    return _SECRET_QUERY.sub(r"\1***", text)
+
+
+def _read_limited(response: requests.Response) -> None:
+    chunks, size = [], 0
+    for chunk in response.iter_content(65536):
+        size += len(chunk)
+        if size > MAX_REPLY_BYTES:
+            response.close()
+            msg = f"reply larger than {MAX_REPLY_BYTES} bytes"
+            raise VendorReplyInvalid(msg)
+        chunks.append(chunk)
+    response._content = b"".join(chunks)  # noqa: SLF001  requests has no public way to cap a body

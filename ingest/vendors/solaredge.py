@@ -1,0 +1,3 @@
+from ingest.vendors.base import *
+class SolarEdge(VendorAdapter):
+    slug="solaredge"; label="SolarEdge"

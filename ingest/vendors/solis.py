@@ -1,0 +1,3 @@
+from ingest.vendors.base import *
+class Solis(VendorAdapter):
+    slug="solis"; label="Solis"
