@@ -18,8 +18,9 @@ from config import logging as log_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
-if (BASE_DIR / ".env").exists():
-    env.read_env(BASE_DIR / ".env")
+_env_file = Path(env("ENV_FILE", default=str(BASE_DIR / ".env")))
+if _env_file.exists():
+    env.read_env(_env_file)
 
 # --- Who we are -----------------------------------------------------------------------------------
 

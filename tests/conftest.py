@@ -1,0 +1,52 @@
+"""What every test lives with: no network but loopback, and the choice of the database."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from typing import Any
+
+import pytest
+
+_DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database-only", action="store_true", help="leave out the tests that need no database")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--database-only"):
+        wanted = [item for item in items if _needs_database(item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
+        items[:] = wanted
+
+
+def _needs_database(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return item.get_closest_marker("django_db") is not None or not _DATABASE_FIXTURES.isdisjoint(fixtures)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _refuse_the_network(event: str, args: tuple[Any, ...]) -> None:
+    """Raise for whatever Python is about to connect to or look up, except unix sockets and loopback."""
+    if event == "socket.connect" and isinstance(args[1], tuple):
+        host = args[1][0]
+    elif event == "socket.getaddrinfo":
+        host = args[0] or "localhost"
+    else:
+        return
+    host = host.decode() if isinstance(host, bytes) else host
+    if not _is_loopback(host):
+        msg = f"Tests talk to loopback only, not to {host}."
+        raise RuntimeError(msg)
+
+
+# An audit hook sees every socket of the process, whichever library opened it, and cannot be patched away.
+sys.addaudithook(_refuse_the_network)
