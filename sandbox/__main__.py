@@ -36,13 +36,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="sandbox", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8801)
-    parser.add_argument("--state", type=Path, help="SQLite file that keeps the memory; without it, it ends with the process")
+    parser.add_argument("--state", type=Path, help="SQLite file for the memory, which else ends with the process")
     parser.add_argument("--start", type=datetime.fromisoformat, help="time the clock shows at first, ISO 8601")
     parser.add_argument("--speed", type=float, default=1.0, help="how much faster than real the clock runs")
     parser.add_argument("--lenient", action="store_true", help="SEN accepts whatever verifies")
     parser.add_argument("--recordings", type=Path, help="folder of real replies that one home replays")
     parser.add_argument("--threads", type=int, default=16)
     args = parser.parse_args()
+    if args.state:
+        args.state.parent.mkdir(parents=True, exist_ok=True)
 
     def build() -> server.Server:
         clock = Clock(args.start.astimezone() if args.start else None, args.speed)

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 
 class State:
@@ -17,12 +17,17 @@ class State:
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode=WAL")
+        # What is committed survives the process; only a crash of the whole machine may cost the last seconds.
         self._db.execute("PRAGMA synchronous=OFF")
 
-    def __enter__(self) -> State:
-        """Begin a transaction that no other thread can see half of."""
+    def __enter__(self) -> Self:
+        """Begin a transaction that no other thread can see half of. It does not nest."""
         self._lock.acquire()
-        self._db.execute("BEGIN")
+        try:
+            self._db.execute("BEGIN")
+        except sqlite3.Error:
+            self._lock.release()
+            raise
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
@@ -40,6 +45,11 @@ class State:
         with self._lock:
             return self._db.execute(sql, tuple(values)).rowcount
 
+    def many(self, sql: str, rows: Iterable[Iterable[Any]]) -> None:
+        """Execute one statement for each of `rows`."""
+        with self._lock:
+            self._db.executemany(sql, (tuple(row) for row in rows))
+
     def rows(self, sql: str, values: Iterable[Any] = ()) -> list[sqlite3.Row]:
         with self._lock:
             return self._db.execute(sql, tuple(values)).fetchall()
@@ -47,3 +57,7 @@ class State:
     def row(self, sql: str, values: Iterable[Any] = ()) -> sqlite3.Row | None:
         found = self.rows(sql, values)
         return found[0] if found else None
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()

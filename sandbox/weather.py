@@ -67,7 +67,13 @@ def _day(home: Home, day: datetime) -> tuple[Flow, ...]:
     cloud = 0.35 + 0.65 * noise(home.seed + "cloud", day)
     for step in range(288):
         at = day + step * STEP
-        pv = home.pv_w * 0.9 * sun_height(home.latitude, home.longitude, at) * cloud * (0.85 + 0.15 * noise(home.seed, at))
+        pv = (
+            home.pv_w
+            * 0.9
+            * sun_height(home.latitude, home.longitude, at)
+            * cloud
+            * (0.85 + 0.15 * noise(home.seed, at))
+        )
         local_hour = (at.hour + at.minute / 60 + home.longitude / 15) % 24
         evening = math.exp(-((local_hour - 19) ** 2) / 6) + 0.6 * math.exp(-((local_hour - 7.5) ** 2) / 2)
         load = home.base_load_w * (0.6 + 2.2 * evening + 0.4 * noise(home.seed + "load", at))
@@ -78,5 +84,7 @@ def _day(home: Home, day: datetime) -> tuple[Flow, ...]:
             battery = min(surplus, home.battery_w, room) if surplus > 0 else -min(-surplus, home.battery_w, left)
             stored += battery * hours
         soc = stored / home.battery_wh if home.battery_wh else 0.0
-        flows.append(Flow(round(pv, 1), round(load, 1), round(battery, 1), round(load + battery - pv, 1), round(soc, 4)))
+        flows.append(
+            Flow(round(pv, 1), round(load, 1), round(battery, 1), round(load + battery - pv, 1), round(soc, 4))
+        )
     return tuple(flows)
