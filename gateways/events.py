@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NoReturn
 
 import orjson
 from django.contrib.auth.models import AbstractBaseUser
@@ -15,6 +16,7 @@ from gateways.models import Event, Partner
 
 GATEWAY_CREATED = "gateway.created"
 GATEWAY_REGISTERED = "gateway.registered"
+GATEWAY_WALLET_NAMED = "gateway.wallet_named"
 GATEWAY_OWNED = "gateway.owned"
 GATEWAY_LOCATED = "gateway.located"
 GATEWAY_ACTIVATED = "gateway.activated"
@@ -22,10 +24,12 @@ GATEWAY_SUSPENDED = "gateway.suspended"
 GATEWAY_RESUMED = "gateway.resumed"
 GATEWAY_RELEASED = "gateway.released"
 GATEWAY_TYPE_CREATED = "gateway_type.created"
+GATEWAY_TYPE_MADE_GLOBAL = "gateway_type.made_global"
 KEY_CREATED = "key.created"
 KEY_ACTIVATED = "key.activated"
 KEY_RETIRED = "key.retired"
 KEY_BANNED = "key.banned"
+CREDENTIAL_CREATED = "credential.created"
 CONNECTION_CREATED = "connection.created"
 CONNECTION_NEEDS_RECONNECT = "connection.needs_reconnect"
 CONNECTION_RECOVERED = "connection.recovered"
@@ -39,40 +43,68 @@ MESSAGE_RETRIED = "message.retried"
 By = AbstractBaseUser | str  # a user, or the name of what acts by itself
 
 
+def lock(partner_id: int) -> None:
+    """Let no one else record for this partner until the caller's transaction ends.
+
+    Whoever reads before it changes takes this lock first: what is done to a partner then happens one after the other.
+    """
+    # NO KEY UPDATE leaves foreign keys to the partner free: a caller may have written such a row already, and two of
+    # them would wait for each other for ever.
+    Partner.objects.select_for_update(no_key=True).only("pk").get(pk=partner_id)
+
+
 def record(*, partner: Partner, name: str, subject: str, by: By, now: datetime, data: Mapping[str, Any] | None = None) -> Event:
-    """Append an event to the partner's chain, inside the caller's transaction."""
-    with transaction.atomic():
-        Partner.objects.select_for_update().get(pk=partner.pk)
-        last = Event.objects.filter(partner=partner).order_by("-sequence").first()
-        event = Event(
-            partner=partner,
-            sequence=last.sequence + 1 if last else 1,
-            at=now,
-            name=name,
-            actor=by if isinstance(by, str) else f"user:{by.pk}",
-            subject=subject,
-            data=dict(data or {}),
-            previous_hash=last.hash if last else "",
-        )
-        event.hash = _hash(event)
-        event.save(force_insert=True)
-    return event
+    """Append an event to the partner's chain, inside the caller's transaction. `data` holds text and whole numbers."""
+    return record_each(partner=partner, name=name, entries=[(subject, data or {})], by=by, now=now)[0]
+
+
+@transaction.atomic
+def record_each(
+    *, partner: Partner, name: str, entries: Iterable[tuple[str, Mapping[str, Any]]], by: By, now: datetime
+) -> list[Event]:
+    """Append one event for each (subject, data)."""
+    lock(partner.pk)
+    last = Event.objects.filter(partner=partner).order_by("sequence").last()
+    added: list[Event] = []
+    for subject, data in entries:
+        last = _next(last, partner, name=name, subject=subject, actor=by if isinstance(by, str) else f"user:{by.pk}", at=now, data=_plain(data))
+        added.append(last)
+    return Event.objects.bulk_create(added, batch_size=500)
 
 
 def first_broken(partner: Partner) -> Event | None:
-    """Return the first event of a partner whose hash or place in the chain is wrong, or None."""
-    previous, sequence = "", 0
+    """Return the first event of a partner whose hash or place in the chain is wrong, or None.
+
+    Events cut off at the end leave no trace in the chain: compare its last hash with one noted elsewhere.
+    """
+    previous: Event | None = None
     for event in Event.objects.filter(partner=partner).order_by("sequence").iterator():
-        sequence += 1
-        if event.sequence != sequence or event.previous_hash != previous or event.hash != _hash(event):
+        follows = (previous.sequence + 1, previous.hash) if previous else (1, "")
+        if (event.sequence, event.previous_hash) != follows or event.hash != _hash(event):
             return event
-        previous = event.hash
+        previous = event
     return None
 
 
+def _next(last: Event | None, partner: Partner, **fields: Any) -> Event:
+    sequence, previous_hash = (last.sequence + 1, last.hash) if last else (1, "")
+    event = Event(partner=partner, sequence=sequence, previous_hash=previous_hash, **fields)
+    event.hash = _hash(event)
+    return event
+
+
+def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the data as any database gives it back; raise TypeError for what it would give back changed."""
+    plain: dict[str, Any] = json.loads(orjson.dumps(dict(data)), parse_float=_refuse_float)
+    return plain
+
+
+def _refuse_float(text: str) -> NoReturn:
+    msg = f"{text} is no whole number, and jsonb may write it in another way, which would break the chain: give it as text."
+    raise TypeError(msg)
+
+
 def _hash(event: Event) -> str:
-    body = [
-        event.partner_id, event.sequence, event.at.isoformat(timespec="microseconds"), event.name,
-        event.actor, event.subject, event.data, event.previous_hash,
-    ]  # fmt: skip
+    at = event.at.astimezone(UTC).isoformat(timespec="microseconds")
+    body = [event.partner_id, event.sequence, at, event.name, event.actor, event.subject, event.data, event.previous_hash]
     return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -159,27 +159,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Reading',
-            fields=[
-                ('pk', models.CompositePrimaryKey('der_id', 'ts', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('ts', models.DateTimeField()),
-                ('interval_s', models.PositiveIntegerField(default=0)),
-                ('power_w', models.FloatField(blank=True, null=True)),
-                ('energy_in_wh', models.DecimalField(blank=True, decimal_places=3, max_digits=16, null=True)),
-                ('energy_out_wh', models.DecimalField(blank=True, decimal_places=3, max_digits=16, null=True)),
-                ('total_in_wh', models.DecimalField(blank=True, decimal_places=3, max_digits=16, null=True)),
-                ('total_out_wh', models.DecimalField(blank=True, decimal_places=3, max_digits=16, null=True)),
-                ('soc', models.FloatField(blank=True, null=True)),
-                ('voltage_v', models.FloatField(blank=True, null=True)),
-                ('current_a', models.FloatField(blank=True, null=True)),
-                ('frequency_hz', models.FloatField(blank=True, null=True)),
-                ('temperature_c', models.FloatField(blank=True, null=True)),
-                ('quality', models.CharField(default='measured', max_length=9)),
-                ('received_at', models.DateTimeField()),
-                ('der', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='readings', to='ingest.der')),
-            ],
-        ),
-        migrations.CreateModel(
             name='System',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -203,7 +182,7 @@ class Migration(migrations.Migration):
             name='PullRun',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('outcome', models.CharField(choices=[('running', 'Running'), ('ok', 'Ok'), ('unavailable', 'Unavailable'), ('throttled', 'Throttled'), ('auth_failed', 'auth failed'), ('reply_invalid', 'reply invalid'), ('unsupported', 'Unsupported'), ('vault', 'Vault'), ('lost', 'lost with its worker')], default='running', max_length=13)),
+                ('outcome', models.CharField(choices=[('running', 'Running'), ('ok', 'Ok'), ('unavailable', 'Unavailable'), ('throttled', 'Throttled'), ('auth_failed', 'auth failed'), ('reply_invalid', 'reply invalid'), ('unsupported', 'Unsupported'), ('error', 'a fault of the portal'), ('lost', 'lost with its worker')], default='running', max_length=13)),
                 ('window_start', models.DateTimeField(blank=True, null=True)),
                 ('window_end', models.DateTimeField(blank=True, null=True)),
                 ('started_at', models.DateTimeField()),

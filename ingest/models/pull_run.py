@@ -17,7 +17,7 @@ class PullRun(models.Model):
         AUTH_FAILED = "auth_failed", "auth failed"
         REPLY_INVALID = "reply_invalid", "reply invalid"
         UNSUPPORTED = "unsupported"
-        VAULT = "vault"
+        ERROR = "error", "a fault of the portal"
         LOST = "lost", "lost with its worker"
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="pull_runs")

@@ -63,7 +63,7 @@ class PullPolicy:
     lookback: timedelta
     """read again behind the newest reading: late data still grows there"""
     max_lookback: timedelta
-    """how far a silent system is searched for late data"""
+    """how far back a gap is read when a silent system speaks again"""
     first_lookback: timedelta
     """history fetched for a new system"""
     page_budget: int = 100

@@ -1,0 +1,64 @@
+"""Quotas of vendor applications and accounts, counted in the database because all workers share them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F
+
+from ingest.models import BudgetUse, Connection
+from ingest.vendors.base import Quota
+from ingest.vendors.errors import Scope, VendorThrottled
+
+_WORTH_WAITING_S = 2.0  # a quota per second is waited for on the spot
+
+
+def take(connection: Connection, quotas: tuple[Quota, ...], *, clock: Callable[[], datetime]) -> None:
+    """Take one request from every quota, or none; raise VendorThrottled with the time until the next period."""
+    while True:
+        wait = _take_once(connection, quotas, clock())
+        if wait is None:
+            return
+        quota, seconds = wait
+        if seconds > _WORTH_WAITING_S:
+            msg = f"our share of the vendor's quota is used up: {quota.limit} requests in {quota.period}"
+            raise VendorThrottled(msg, retry_after=seconds, scope=quota.scope)
+        time.sleep(seconds)
+
+
+def left(connection: Connection, quotas: tuple[Quota, ...], now: datetime) -> dict[str, int]:
+    """Return what is left of each quota in its present period, e.g. {"30 days, 0:00:00": 1500}."""
+    remaining = {}
+    for quota in quotas:
+        use = BudgetUse.objects.filter(
+            key=_key(connection, quota), period_s=quota.period.total_seconds(), period_start=_period_start(quota, now)
+        ).first()
+        remaining[str(quota.period)] = quota.limit - (use.used if use else 0)
+    return remaining
+
+
+def _take_once(connection: Connection, quotas: tuple[Quota, ...], now: datetime) -> tuple[Quota, float] | None:
+    """Take from all quotas; return the one that is used up and the seconds until it is not, having taken none."""
+    with transaction.atomic():
+        for quota in quotas:
+            start = _period_start(quota, now)
+            where = {"key": _key(connection, quota), "period_s": int(quota.period.total_seconds()), "period_start": start}
+            BudgetUse.objects.get_or_create(**where)
+            if not BudgetUse.objects.filter(**where, used__lt=quota.limit).update(used=F("used") + 1):
+                transaction.set_rollback(True)
+                return quota, max(0.05, (start + quota.period - now).total_seconds())
+    return None
+
+
+def _key(connection: Connection, quota: Quota) -> str:
+    if quota.scope is Scope.APPLICATION and connection.credential_id:
+        return f"{connection.vendor}:credential:{connection.credential_id}"
+    return f"{connection.vendor}:connection:{connection.pk}"
+
+
+def _period_start(quota: Quota, now: datetime) -> datetime:
+    epoch = datetime(2000, 1, 1, tzinfo=UTC)
+    return now - ((now - epoch) % max(quota.period, timedelta(seconds=1)))

@@ -1,0 +1,102 @@
+"""The JWT that carries readings: header, payload, signature (sen.md 3 and 5).
+
+This is the push path, so the token is put together by hand: the encoded header is cached, the payload is encoded once
+when it enters the outbox, the signature is r‖s. The tests decode every form with PyJWT.
+"""
+
+from __future__ import annotations
+
+import functools
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import orjson
+
+from gateways.vault import Signer
+from ingest.readings import Kind, Reading
+
+MAX_POINTS = 60
+MAX_PAYLOAD_BYTES = 64 * 1024 * 3 // 4  # base64 makes 64 KiB of it
+_FIELDS = {
+    Kind.PV: (("total_generation_Wh", "total_out_wh"), ("heatsink_C", "temperature_c")),
+    Kind.BATTERY: (
+        ("A", "current_a"),
+        ("V", "voltage_v"),
+        ("SoC_nom_fract", "soc"),
+        ("heatsink_C", "temperature_c"),
+        ("total_charge_Wh", "total_in_wh"),
+        ("total_discharge_Wh", "total_out_wh"),
+    ),
+    Kind.METER: (("Hz", "frequency_hz"), ("total_import_Wh", "total_in_wh"), ("total_export_Wh", "total_out_wh")),
+}
+
+
+def der_object(kind: Kind, reading: Reading, *, make: str = "", rated_power_w: float | None = None) -> dict[str, Any] | None:
+    """Return SEN's DER object of a reading, or None when SEN's model has no place for any of its values.
+
+    Values that are unknown are left out, never null or 0. Power that the vendor gives only as energy over the interval
+    is sent as its average.
+    """
+    point: dict[str, Any] = {"type": kind.value}
+    if make:
+        point["make"] = make
+    point["timestamp"] = milliseconds(reading)
+    known = len(point)
+    power = _average_power(reading) if reading.power_w is None else reading.power_w
+    if power is not None:
+        point["W"] = round(power)
+    for name, attribute in _FIELDS[kind]:
+        value = getattr(reading, attribute)
+        if value is not None:
+            point[name] = round(value) if name.endswith("_Wh") else value
+    if len(point) == known:
+        return None
+    if kind is Kind.PV and rated_power_w:
+        point["rated_power_W"] = round(rated_power_w)
+    return point
+
+
+def milliseconds(reading: Reading) -> int:
+    """Return the reading's time in Unix milliseconds."""
+    return round(reading.ts.timestamp() * 1000)
+
+
+def payloads(points: Iterable[tuple[Reading, dict[str, Any]]]) -> Iterator[tuple[Sequence[Reading], str]]:
+    """Yield payloads of one DER, oldest point first, each with the readings in it: at most 60 points and 64 KiB."""
+    ordered = sorted(points, key=lambda item: item[0].ts)
+    for start in range(0, len(ordered), MAX_POINTS):
+        yield from _split(ordered[start : start + MAX_POINTS])
+
+
+def encode(*, device: str, operation: str, model: str, dtype: str, sn: str, payload: str, signer: Signer) -> bytes:
+    """Return the compact JWT. Raises VaultError if the signer cannot sign."""
+    signed = _header(device, operation, model, dtype, sn) + b"." + _base64url(payload.encode())
+    return signed + b"." + _base64url(signer.sign(signed))
+
+
+@functools.lru_cache(maxsize=50_000)
+def _header(device: str, operation: str, model: str, dtype: str, sn: str) -> bytes:
+    fields = {"alg": "ES256", "typ": "JWT", "device": device, "opr": operation, "model": model, "dtype": dtype, "sn": sn}
+    return _base64url(orjson.dumps(fields))
+
+
+def _base64url(data: bytes) -> bytes:
+    return urlsafe_b64encode(data).rstrip(b"=")
+
+
+def _average_power(reading: Reading) -> float | None:
+    if not reading.interval_s or (reading.energy_in_wh is None and reading.energy_out_wh is None):
+        return None
+    net = (reading.energy_in_wh or 0) - (reading.energy_out_wh or 0)
+    return float(net) * 3600 / reading.interval_s
+
+
+def _split(part: list[tuple[Reading, dict[str, Any]]]) -> Iterator[tuple[Sequence[Reading], str]]:
+    text = orjson.dumps({str(point["timestamp"]): point for _, point in part}).decode()
+    if len(text) <= MAX_PAYLOAD_BYTES or len(part) == 1:
+        yield [reading for reading, _ in part], text
+        return
+    half = len(part) // 2
+    yield from _split(part[:half])
+    yield from _split(part[half:])
