@@ -7,13 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gunicorn.app.base import BaseApplication
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # gunicorn brings no types
 
 from sandbox import server
 from sandbox.clock import Clock
 
 
-class Standalone(BaseApplication):
+class Standalone(BaseApplication):  # type: ignore[misc]
     """gunicorn without its own command line: one process (the memory is in it), many threads."""
 
     def __init__(self, bind: str, threads: int, build: Any) -> None:
