@@ -1,0 +1,52 @@
+"""Bringing homes in: from a vendor's system to a gateway that sends."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from gateways import actions
+from gateways.events import By
+from gateways.models import Coordinates, Gateway, GatewayType
+from ingest import lifecycle
+from ingest.models import Connection, System
+
+_Status = Gateway.Status
+
+
+@transaction.atomic
+def give_gateway(*, system: System, gateway_type: GatewayType, by: By, now: datetime) -> Gateway:
+    """Make the gateway of a vendor's system, which is pulled from then on. Returns the one it has, if it has one."""
+    system = System.objects.select_for_update(of=("self",)).select_related("connection", "gateway").get(pk=system.pk)
+    if system.gateway is not None:
+        return system.gateway
+    if system.connection.partner_id != gateway_type.partner_id:
+        msg = "The system and the gateway type belong to different partners."
+        raise ValidationError(msg)
+    system.gateway = actions.create_gateway(gateway_type=gateway_type, name=str(system), by=by, now=now)
+    system.save(update_fields=["gateway"])
+    Connection.objects.filter(pk=system.connection_id, status=Connection.Status.ACTIVE).update(next_pull_at=now)
+    return system.gateway
+
+
+def bring_to_life(*, gateway: Gateway, wallet: str, place: tuple[Decimal, Decimal], by: By, now: datetime) -> Gateway:
+    """Take a sandbox gateway through all steps up to active, from wherever it stands. Raises SenError, ValidationError."""
+    if gateway.status == _Status.CREATED:
+        gateway = lifecycle.register_in_sandbox(gateway=gateway, by=by, now=now)
+    if gateway.status == _Status.REGISTERED:
+        gateway = actions.bind_wallet(gateway=gateway, address=wallet, by=by, now=now)
+        if not lifecycle.incept(gateway=gateway, by=by, now=now):
+            msg = f"SEN does not bind {gateway} to {wallet}: it may belong to another wallet."
+            raise ValidationError(msg)
+        gateway.refresh_from_db()
+    if gateway.status == _Status.OWNED:
+        latitude, longitude = place
+        gateway = actions.locate_gateway(
+            gateway=gateway, latitude=latitude, longitude=longitude, source=Coordinates.Source.VENDOR, by=by, now=now
+        )
+    if gateway.status == _Status.LOCATED:
+        gateway = actions.activate_gateway(gateway=gateway, by=by, now=now)
+    return gateway
