@@ -1,0 +1,116 @@
+"""SolarEdge Monitoring API V2, read with a Fleet Access key in `X-API-Key`.
+
+Facts: api-docs.solaredge.com (Basic Monitoring API, "Migrating from V1 to V2") and live replies of August 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ingest.readings import DerKey, Kind, Reading
+from ingest.vendors.base import ApiKey, Dropped, Field, Page, PullPolicy, Quota, VendorAdapter, VendorSystem, Window
+from ingest.vendors.errors import VendorAuthFailed, VendorReplyInvalid
+from ingest.vendors.http import excerpt, read_json
+from ingest.vendors.solaredge import inventory, refusals, telemetry
+
+_QUARTER = timedelta(minutes=15)
+
+
+class SolarEdge(VendorAdapter):
+    """The sites one Fleet key sees.
+
+    PV is one DER per site, from the site's power and energy: a hybrid inverter's own power includes its battery.
+    """
+
+    slug = "solaredge"
+    label = "SolarEdge"
+    kinds = frozenset({Kind.PV, Kind.BATTERY, Kind.METER})
+    base_urls = {"api": "https://monitoringapi.solaredge.com"}
+    auth = ApiKey(
+        fields=(Field("api_key", "App API key", "The key of your Fleet Access app, for Monitoring API V2."),),
+        help_steps=(
+            "Sign in at developer.solaredge.com with the account that manages your fleet.",
+            "Create an app with Fleet Access and the Basic Monitoring API.",
+            "Copy the App API key. Keys of the old monitoring portal (V1) do not work any more.",
+        ),
+    )
+    policy = PullPolicy(
+        interval=_QUARTER,
+        window_cap=timedelta(hours=12),  # documented for QUARTER_HOUR; longer ones may be refused with 400
+        lookback=timedelta(hours=3),
+        max_lookback=timedelta(days=7),
+        first_lookback=timedelta(days=2),
+        # The free tier: ten calls a minute, 2,000 credits a billing month, one call is one credit.
+        quotas=(Quota(10, timedelta(minutes=1)), Quota(2000, timedelta(days=30))),
+    )
+    resources = (*inventory.CHECKS, *telemetry.OF_SITE, *telemetry.BY_SERIAL)
+    sites_in_page = 1000  # the most the vendor allows
+
+    def systems(self) -> list[VendorSystem]:
+        """List the sites of the key that are in operation, with PV, grid meter and batteries. Raises VendorError."""
+        return [self._system(site) for site in self._sites() if site.get("activationStatus") != "PENDING"]
+
+    def fetch(self, system: VendorSystem, window: Window) -> Iterator[Page]:
+        """Ask for the quarter hours of `window`, only for what the site has: every call costs a credit.
+
+        Pages carry `from`, `to` (site time with offset) and `resolution` in their context. Raises VendorError.
+        """
+        zone = ZoneInfo(system.timezone)
+        start, end = (_quarter_hour(at).astimezone(zone).isoformat() for at in (window.start, window.end))
+        if start == end:
+            return
+        query = {"from": start, "to": end, "resolution": "QUARTER_HOUR"}
+        for resource in telemetry.asked_for({der.key.kind for der in system.ders}):
+            yield Page(resource, self._get(f"/sites/{system.external_id}/{resource}", query), query)
+
+    @classmethod
+    def normalize(cls, system: VendorSystem, page: Page, dropped: Dropped) -> Iterator[tuple[DerKey, Reading]]:
+        """Turn a page into readings at the END of each closed bucket; lists of things are checked and give none.
+
+        For a system with known DERs, others are left alone (a production meter is no grid meter). Without them, each
+        serial of the page is taken, and the site's PV is called "pv". Raises VendorReplyInvalid.
+        """
+        if page.resource in inventory.CHECKS:
+            inventory.CHECKS[page.resource](page.body)
+        else:
+            yield from telemetry.readings(system, page, dropped)
+
+    def _sites(self) -> Iterator[Mapping[str, Any]]:
+        # Whether `count` is that of the page or of all is not documented: a page that is not full is the last.
+        for page in range(1, self.policy.page_budget + 1):
+            sites = inventory.sites(self._get("/sites", {"page": page, "sites-in-page": self.sites_in_page}))
+            yield from sites
+            if len(sites) < self.sites_in_page:
+                return
+        msg = f"/sites does not end after {self.policy.page_budget} pages"
+        raise VendorReplyInvalid(msg)
+
+    def _system(self, site: Mapping[str, Any]) -> VendorSystem:
+        path = f"/sites/{site['siteId']}"
+        details = self._get(path)
+        devices = self._get(f"{path}/devices", {"types": ["INVERTER", "METER", "BATTERY"]})
+        return inventory.system(site, details, inventory.devices(devices))
+
+    def _get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
+        headers = {"Accept": "application/json", "X-API-Key": self._key()}
+        reply = self.http.send("GET", f"{self.urls['api']}/v2{path}", params=query, headers=headers)
+        if reply.status_code == HTTPStatus.OK:
+            return read_json(reply)
+        said = f"GET {path}: HTTP {reply.status_code} {refusals.reason(reply.content) or excerpt(reply)}"
+        raise refusals.error(path, reply.status_code, reply.headers, said)
+
+    def _key(self) -> str:
+        key = self.secrets.get("api_key", "").strip()
+        if not key or not key.isascii() or not key.isprintable():
+            msg = "The API key is empty or holds characters that no key has."
+            raise VendorAuthFailed(msg)
+        return key
+
+
+def _quarter_hour(at: datetime) -> datetime:
+    # An unaligned window would cut its first bucket in two; the rest of its last one belongs to the next window.
+    return at - (at - datetime(2000, 1, 1, tzinfo=UTC)) % _QUARTER
