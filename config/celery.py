@@ -10,7 +10,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init
+from celery.signals import beat_init, setup_logging, worker_init
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -34,12 +34,13 @@ app.conf.beat_schedule = {
 
 @setup_logging.connect
 def keep_django_logging(**_: Any) -> None:
-    """Celery leaves logging alone when somebody listens to this signal; Django's `LOGGING` stands."""
+    """Leave logging alone: Celery does so when somebody listens to this signal, and Django's `LOGGING` stands."""
 
 
 @worker_init.connect
-def refuse_wrong_master_keys(**_: Any) -> None:
-    """A worker that cannot open the vault must not start: it would only hold gateway after gateway."""
-    from gateways import vault
+@beat_init.connect
+def check_what_must_hold(**_: Any) -> None:
+    """Refuse to start where the web process would refuse."""
+    from config.startup import refuse_wrong_master_keys  # noqa: PLC0415  models need the apps, which are loaded by now
 
-    vault.check_master_keys()
+    refuse_wrong_master_keys()

@@ -1,14 +1,16 @@
-"""Logs as JSON lines with a request or task id (production) or as coloured text (a terminal)."""
+"""Logs as JSON lines with a request or task id (production) or as colored text (a terminal)."""
 
 from __future__ import annotations
 
 import logging.config
+import os
+import sys
 from typing import Any
 
 import orjson
 import structlog
 
-_SHARED = [
+_SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
@@ -20,9 +22,11 @@ def _dumps(event: Any, **_: Any) -> str:
     return orjson.dumps(event, default=repr).decode()
 
 
+_JSON = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dumps)]
+
+
 def settings(*, log_format: str, level: str) -> dict[str, Any]:
     """Return Django's `LOGGING`; `log_format` is `json` or `console`."""
-    renderer = structlog.processors.JSONRenderer(serializer=_dumps) if log_format == "json" else structlog.dev.ConsoleRenderer()
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -31,15 +35,15 @@ def settings(*, log_format: str, level: str) -> dict[str, Any]:
                 "()": structlog.stdlib.ProcessorFormatter,
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    structlog.processors.format_exc_info if log_format == "json" else _unchanged,
-                    renderer,
+                    *(_JSON if log_format == "json" else [structlog.dev.ConsoleRenderer(colors=_wants_colors())]),
                 ],
                 "foreign_pre_chain": _SHARED,
-            }
+            },
         },
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structlog"}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
+            "gunicorn.error": {"handlers": ["console"], "level": "INFO", "propagate": False},
             "django.server": {"handlers": ["console"], "level": "WARNING", "propagate": False},
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
@@ -64,5 +68,6 @@ def configure(config: dict[str, Any]) -> None:
     )
 
 
-def _unchanged(_logger: Any, _name: str, event: Any) -> Any:
-    return event
+def _wants_colors() -> bool:
+    # `manage.py run` reads what its processes say through pipes, and sets FORCE_COLOR if it writes to a terminal.
+    return sys.stderr.isatty() or "FORCE_COLOR" in os.environ

@@ -6,6 +6,7 @@ DATABASE_URL and REDIS_URL. Without the last two the portal runs on SQLite and o
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from pathlib import Path
 
@@ -33,6 +34,9 @@ except ImproperlyConfigured as error:
     raise ImproperlyConfigured(msg) from error
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# Where gunicorn listens.
+HOST = env("HOST", default="127.0.0.1")
+PORT = env.int("PORT", default=8000)
 USER_AGENT = "sen-partner-portal/1"
 
 # Master keys of the vault as `id:base64 of 32 bytes`, comma-separated. The last one seals, all of them open.
@@ -57,7 +61,6 @@ INSTALLED_APPS = [
     "simple_history",
     "csp",
     "django_structlog",
-    "health_check",
     "onboarding",
     "ingest",
     "gateways",
@@ -67,6 +70,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "config.middleware.relaxed_policy_for_admin",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -74,7 +78,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "config.middleware.RequestIdMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
 ]
@@ -107,12 +111,14 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
     }
 else:
-    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL", default=8)}}
+    # A thread keeps its connection. Not psycopg's pool: Celery's workers would tear it down after every task.
+    DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 
 # The embedded Valkey listens on a unix socket; `manage.py run` starts it when REDIS_URL is not set.
 REDIS_URL = env("REDIS_URL", default="")
 VALKEY_SOCKET = VAR_DIR / "valkey.sock"
-_cache_url = REDIS_URL or f"unix://{VALKEY_SOCKET}?db=0"
+_cache_url = REDIS_URL or f"unix://{VALKEY_SOCKET}?db=1"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _cache_url}}
 
 # --- Jobs -----------------------------------------------------------------------------------------
@@ -135,6 +141,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 50,
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
+    # A worker that was killed while it looked would keep the others from looking for 300 s.
+    "unacked_mutex_expire": 3,
 }
 
 # --- The Sourceful Energy Network and the vendor clouds -------------------------------------------
@@ -177,14 +185,16 @@ USE_TZ = True
 HTTPS = env.bool("HTTPS", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+# Whether a proxy of ours stands before us, which sets X-Forwarded-Proto and X-Request-ID itself.
+BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
-    # unfold needs eval and inline styles; config.urls lifts the policy to this one on /admin only.
+    # unfold needs eval and inline styles; config.middleware lifts the policy to this one on /admin only.
     "DIRECTIVES": {
         "default-src": [SELF],
         "script-src": [SELF, NONCE],
@@ -214,7 +224,10 @@ LOG_FORMAT = env("LOG_FORMAT", default="json")
 LOGGING_CONFIG = "config.logging.configure"
 LOGGING = log_config.settings(log_format=LOG_FORMAT, level=env("LOG_LEVEL", default="INFO"))
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
-# With a token, /metrics answers only to `Authorization: Bearer <token>`.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = BEHIND_PROXY
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
+DJANGO_STRUCTLOG_CELERY_TASK_START_LOG_LEVEL = logging.DEBUG
+# With a token, /metrics answers only to `Authorization: Bearer <token>`; without one, only to this machine.
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
 
 # --- Admin ----------------------------------------------------------------------------------------
