@@ -53,7 +53,9 @@ def lock(partner_id: int) -> None:
     Partner.objects.select_for_update(no_key=True).only("pk").get(pk=partner_id)
 
 
-def record(*, partner: Partner, name: str, subject: str, by: By, now: datetime, data: Mapping[str, Any] | None = None) -> Event:
+def record(  # noqa: PLR0913  keywords, that name themselves
+    *, partner: Partner, name: str, subject: str, by: By, now: datetime, data: Mapping[str, Any] | None = None
+) -> Event:
     """Append an event to the partner's chain, inside the caller's transaction. `data` holds text and whole numbers."""
     return record_each(partner=partner, name=name, entries=[(subject, data or {})], by=by, now=now)[0]
 
@@ -67,7 +69,15 @@ def record_each(
     last = Event.objects.filter(partner=partner).order_by("sequence").last()
     added: list[Event] = []
     for subject, data in entries:
-        last = _next(last, partner, name=name, subject=subject, actor=by if isinstance(by, str) else f"user:{by.pk}", at=now, data=_plain(data))
+        last = _next(
+            last,
+            partner,
+            name=name,
+            subject=subject,
+            actor=by if isinstance(by, str) else f"user:{by.pk}",
+            at=now,
+            data=_plain(data),
+        )
         added.append(last)
     return Event.objects.bulk_create(added, batch_size=500)
 
@@ -100,11 +110,20 @@ def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_float(text: str) -> NoReturn:
-    msg = f"{text} is no whole number, and jsonb may write it in another way, which would break the chain: give it as text."
+    msg = f"{text} is no whole number; jsonb may write it in another way, which would break the chain: give it as text."
     raise TypeError(msg)
 
 
 def _hash(event: Event) -> str:
     at = event.at.astimezone(UTC).isoformat(timespec="microseconds")
-    body = [event.partner_id, event.sequence, at, event.name, event.actor, event.subject, event.data, event.previous_hash]
+    body = [
+        event.partner_id,
+        event.sequence,
+        at,
+        event.name,
+        event.actor,
+        event.subject,
+        event.data,
+        event.previous_hash,
+    ]
     return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -7,4 +7,14 @@ from gateways.models.key import GatewayKey, MasterKey
 from gateways.models.partner import Membership, Partner
 from gateways.models.wallet import Wallet
 
-__all__ = ["Coordinates", "Event", "Gateway", "GatewayKey", "GatewayType", "MasterKey", "Membership", "Partner", "Wallet"]
+__all__ = [
+    "Coordinates",
+    "Event",
+    "Gateway",
+    "GatewayKey",
+    "GatewayType",
+    "MasterKey",
+    "Membership",
+    "Partner",
+    "Wallet",
+]

@@ -18,19 +18,29 @@ class Coordinates(models.Model):
     source = models.CharField(max_length=8, choices=Source, default=Source.TYPED)
     consented_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    history = HistoricalRecords()
+    history = HistoricalRecords(cascade_delete_history=True)  # who deletes the place deletes where it was before
 
     class Meta:
         verbose_name_plural = "coordinates"
         constraints = (
-            models.CheckConstraint(condition=models.Q(latitude__range=(-90, 90)), name="coordinates_latitude"),
-            models.CheckConstraint(condition=models.Q(longitude__range=(-180, 180)), name="coordinates_longitude"),
+            models.CheckConstraint(
+                condition=models.Q(latitude__range=(-90, 90)),
+                name="coordinates_latitude",
+                violation_error_message="Latitude lies between -90 and 90 degrees: was it swapped with the longitude?",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(longitude__range=(-180, 180)),
+                name="coordinates_longitude",
+                violation_error_message="Longitude lies between -180 and 180 degrees.",
+            ),
             models.CheckConstraint(
                 condition=~models.Q(latitude=0, longitude=0),
                 name="coordinates_not_null_island",
                 violation_error_message="0, 0 lies in the sea: enter the place of the installation.",
             ),
-            models.CheckConstraint(condition=models.Q(source__in=["vendor", "pin", "browser", "typed"]), name="coordinates_source"),
+            models.CheckConstraint(
+                condition=models.Q(source__in=["vendor", "pin", "browser", "typed"]), name="coordinates_source"
+            ),
         )
 
     def __str__(self) -> str:

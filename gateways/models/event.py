@@ -1,16 +1,25 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from django.db import models
 
 from gateways.models.partner import Partner
 
 
+def _refuse(*_: Any, **__: Any) -> NoReturn:
+    msg = "Events are append-only: record another one that corrects it."
+    raise TypeError(msg)
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    update = update_or_create = bulk_update = delete = _refuse
+
+
 class Event(models.Model):
     """One thing that happened; append-only and hash-chained per partner. Written by `gateways.events.record` alone.
 
-    No foreign key but the partner's: history never blocks a deletion.
+    No foreign key but the partner's: history never blocks a deletion. The database itself refuses to change a row.
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="events")
@@ -23,6 +32,8 @@ class Event(models.Model):
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
 
+    objects = EventQuerySet.as_manager()
+
     class Meta:
         ordering = ("partner", "sequence")
         indexes = (models.Index(fields=("subject", "sequence")),)
@@ -31,12 +42,10 @@ class Event(models.Model):
     def __str__(self) -> str:
         return f"{self.sequence} {self.name} {self.subject}"
 
-    def save(self, **kwargs: Any) -> None:  # type: ignore[override]
-        if self.pk is not None:
-            msg = "Events are append-only."
-            raise TypeError(msg)
+    def save(self, **kwargs: Any) -> None:
+        if not self._state.adding:
+            _refuse()
         super().save(**kwargs)
 
     def delete(self, *_: Any, **__: Any) -> tuple[int, dict[str, int]]:
-        msg = "Events are append-only."
-        raise TypeError(msg)
+        _refuse()

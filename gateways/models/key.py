@@ -33,26 +33,49 @@ class GatewayKey(models.Model):
                 | models.Q(gateway__isnull=False, gateway_type__isnull=True),
                 name="key_exactly_one_owner",
             ),
-            models.UniqueConstraint(fields=("gateway",), condition=models.Q(state="active"), name="key_one_active_per_gateway"),
-            models.UniqueConstraint(fields=("gateway_type",), condition=models.Q(state="active"), name="key_one_active_per_type"),
-            models.UniqueConstraint(fields=("gateway",), condition=models.Q(state="pending"), name="key_one_pending_per_gateway"),
-            models.UniqueConstraint(fields=("gateway_type",), condition=models.Q(state="pending"), name="key_one_pending_per_type"),
-            models.CheckConstraint(condition=models.Q(public_key__regex=r"^[0-9a-f]{128}$"), name="key_public_hex"),
+            models.UniqueConstraint(
+                fields=("gateway",), condition=models.Q(state="active"), name="key_one_active_per_gateway"
+            ),
+            models.UniqueConstraint(
+                fields=("gateway_type",), condition=models.Q(state="active"), name="key_one_active_per_type"
+            ),
+            models.UniqueConstraint(
+                fields=("gateway",), condition=models.Q(state="pending"), name="key_one_pending_per_gateway"
+            ),
+            models.UniqueConstraint(
+                fields=("gateway_type",), condition=models.Q(state="pending"), name="key_one_pending_per_type"
+            ),
+            models.CheckConstraint(condition=models.Q(public_key__regex=r"\A[0-9a-f]{128}\Z"), name="key_public_hex"),
             models.CheckConstraint(
                 condition=models.Q(state__in=["pending", "active", "retired", "banned"]), name="key_state"
             ),
             models.CheckConstraint(
-                condition=~models.Q(state="active") | models.Q(registered_at__isnull=False), name="key_active_is_registered"
+                condition=~models.Q(state="active") | models.Q(registered_at__isnull=False),
+                name="key_active_is_registered",
             ),
             models.CheckConstraint(
                 condition=models.Q(state__in=["pending", "active"], ended_at__isnull=True)
                 | models.Q(state__in=["retired", "banned"], ended_at__isnull=False),
                 name="key_ended_has_time",
             ),
+            models.CheckConstraint(
+                condition=models.Q(state="banned") & ~models.Q(ban_reason="")
+                | ~models.Q(state="banned") & models.Q(ban_reason=""),
+                name="key_banned_has_reason",
+                violation_error_message="Say why the key is banned: the queues it signed for wait with that reason.",
+            ),
+            models.CheckConstraint(condition=~models.Q(uri=""), name="key_has_uri"),
         )
 
     def __str__(self) -> str:
         return f"{self.public_key[:16]}… {self.state}"
+
+    @property
+    def owner(self) -> Gateway | GatewayType:
+        """The gateway or, for a global key, the type it signs for."""
+        owner = self.gateway or self.gateway_type
+        assert owner is not None  # noqa: S101  the database says so: key_exactly_one_owner
+        return owner
 
 
 class MasterKey(models.Model):

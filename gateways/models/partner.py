@@ -24,7 +24,9 @@ class Partner(models.Model):
     class Meta:
         ordering = ("name",)
         constraints = (
-            models.CheckConstraint(condition=models.Q(environment__in=["sandbox", "production"]), name="partner_environment"),
+            models.CheckConstraint(
+                condition=models.Q(environment__in=["sandbox", "production"]), name="partner_environment"
+            ),
             models.CheckConstraint(condition=models.Q(retention_days__gte=7), name="partner_retention_a_week_or_more"),
         )
 
@@ -49,7 +51,9 @@ class Membership(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=("partner", "user"), name="membership_once_per_partner"),
-            models.CheckConstraint(condition=models.Q(role__in=["owner", "operator", "support", "viewer"]), name="membership_role"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=["owner", "operator", "support", "viewer"]), name="membership_role"
+            ),
         )
 
     def __str__(self) -> str:

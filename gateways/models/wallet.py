@@ -18,7 +18,7 @@ class Wallet(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("partner", "address"), name="wallet_once_per_partner"),
             models.CheckConstraint(
-                condition=models.Q(address__regex=r"^[1-9A-HJ-NP-Za-km-z]{32,44}$"), name="wallet_address_base58"
+                condition=models.Q(address__regex=r"\A[1-9A-HJ-NP-Za-km-z]{32,44}\Z"), name="wallet_address_base58"
             ),
         )
 

@@ -1,0 +1,46 @@
+"""What all actions begin and end with."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NoReturn, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db.models import Model
+
+from gateways import events
+from gateways.events import By
+from gateways.models import Gateway, GatewayType
+
+ModelT = TypeVar("ModelT", bound=Model)
+
+
+def begin(row: Gateway | GatewayType) -> None:
+    """Take the partner's lock, then read the row as it is now."""
+    events.lock(row.partner_id)
+    row.refresh_from_db()
+
+
+def begin_with(gateway: Gateway, *allowed: Gateway.Status, otherwise: str) -> None:
+    """Begin with a gateway that must be in one of these states; `otherwise` says what to do if it is not."""
+    begin(gateway)
+    if gateway.status not in allowed:
+        refuse(f"{gateway} is {gateway.status}. {otherwise}")
+
+
+def record(row: Gateway | GatewayType, name: str, by: By, now: datetime, **data: Any) -> None:
+    events.record(partner=row.partner, name=name, subject=subject(row), by=by, now=now, data=data)
+
+
+def subject(row: Gateway | GatewayType) -> str:
+    """Return what events about this row name it by."""
+    return f"gateway:{row.serial}" if isinstance(row, Gateway) else f"gateway_type:{row.prefix}"
+
+
+def validated(row: ModelT) -> ModelT:
+    row.full_clean()
+    return row
+
+
+def refuse(message: str) -> NoReturn:
+    raise ValidationError(message)
