@@ -11,7 +11,6 @@ another row or column does not open. Changing the master key rewrites the wrappe
 from __future__ import annotations
 
 import base64
-import binascii
 import functools
 import os
 import re
@@ -23,8 +22,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 _NONCE = 12
 _WRAPPED = 32 + 16
+_SHORTEST = _NONCE + _WRAPPED + _NONCE + 16
+_ENVELOPE = re.compile(r"v1\.([A-Za-z0-9_-]{1,32})\.([A-Za-z0-9_=-]+)")
+_ENTRY = re.compile(r"([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/]{43}=)")
 _HELP = "VAULT_KEYS is a comma-separated list of id:key, key being base64 of 32 random bytes; the last one seals."
-_PROBE = "this master key opens what this installation sealed"
 
 
 class VaultError(Exception):
@@ -35,18 +36,14 @@ def parse_master_keys(text: str) -> dict[str, AESGCM]:
     """Read the VAULT_KEYS setting; raise ImproperlyConfigured that names the bad entry, never its value."""
     keys: dict[str, AESGCM] = {}
     for number, entry in enumerate(filter(None, (part.strip() for part in text.split(","))), 1):
-        key_id, separator, encoded = entry.partition(":")
-        try:
-            raw = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
-            raw = b""
-        if not separator or not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", key_id) or len(raw) != 32:
+        match = _ENTRY.fullmatch(entry)
+        if match is None:
             msg = f"Entry {number} of VAULT_KEYS is not id:base64-of-32-bytes. {_HELP}"
             raise ImproperlyConfigured(msg)
-        if key_id in keys:
-            msg = f"VAULT_KEYS names the id {key_id} twice. {_HELP}"
+        if match[1] in keys:
+            msg = f"VAULT_KEYS names the id {match[1]} twice. {_HELP}"
             raise ImproperlyConfigured(msg)
-        keys[key_id] = AESGCM(raw)
+        keys[match[1]] = AESGCM(base64.b64decode(match[2]))
     if not keys:
         msg = f"VAULT_KEYS is empty: private keys and vendor secrets cannot be sealed. {_HELP}"
         raise ImproperlyConfigured(msg)
@@ -58,94 +55,89 @@ def seal(value: str, context: str) -> str:
     data_key = AESGCM.generate_key(256)
     nonce = os.urandom(_NONCE)
     aad = context.encode()
-    return _envelope(data_key, nonce + AESGCM(data_key).encrypt(nonce, value.encode(), aad), aad)
+    # An encoding error would carry the value; surrogatepass has none.
+    return _envelope(
+        data_key, nonce + AESGCM(data_key).encrypt(nonce, value.encode("utf-8", "surrogatepass"), aad), aad
+    )
 
 
 def unseal(envelope: str, context: str) -> str:
-    """Open an envelope; raise VaultError if the master key is missing or the value was sealed for another place."""
-    aad = context.encode()
-    data_key, sealed = _open(envelope, aad)
+    """Open an envelope; raise VaultError if its master key is missing or it was sealed for another place or altered."""
+    data_key, sealed = _open(envelope, context)
     try:
-        return AESGCM(data_key).decrypt(sealed[:_NONCE], sealed[_NONCE:], aad).decode()
+        plain = AESGCM(data_key).decrypt(sealed[:_NONCE], sealed[_NONCE:], context.encode())
     except InvalidTag as error:
-        msg = f"What is sealed for {context} was altered or sealed for another place."
+        msg = f"What is sealed for {context} was altered."
         raise VaultError(msg) from error
+    return plain.decode("utf-8", "surrogatepass")
 
 
 def reseal(envelope: str, context: str) -> str:
     """Return the same value under the newest master key; the envelope itself if it is under it already."""
     if key_id_of(envelope) == newest_key_id():
         return envelope
-    data_key, sealed = _open(envelope, context.encode())
+    data_key, sealed = _open(envelope, context)
     return _envelope(data_key, sealed, context.encode())
 
 
 def key_id_of(envelope: str) -> str:
-    """Return the id of the master key that an envelope needs."""
-    parts = envelope.split(".")
-    if len(parts) != 3 or parts[0] != "v1":
-        msg = "This is not an envelope of the vault."
-        raise VaultError(msg)
-    return parts[1]
+    """Return the id of the master key that an envelope needs; raise VaultError if it is no envelope."""
+    return _match(envelope)[1]
 
 
 def newest_key_id() -> str:
     """Return the id of the master key that seals."""
-    return next(reversed(_master_keys(settings.VAULT_KEYS)))
+    return next(reversed(master_keys()))
 
 
-def check_master_keys() -> None:
-    """Check VAULT_KEYS against what this installation has sealed before, and remember keys that are new.
-
-    Raises ImproperlyConfigured when a master key is missing or mistyped: nothing sealed with it would open.
-    """
-    from gateways.models import MasterKey  # noqa: PLC0415  models need the app registry, settings do not
-
-    keys = _master_keys(settings.VAULT_KEYS)
-    probes = dict(MasterKey.objects.values_list("key_id", "probe"))
-    for key_id, probe in probes.items():
-        if key_id not in keys:
-            msg = (
-                f"Master key {key_id} is not in VAULT_KEYS, but values sealed with it may remain. Put it back; "
-                f"to retire it run `manage.py rotate_master_key` first, which forgets keys that nothing needs."
-            )
-            raise ImproperlyConfigured(msg)
-        try:
-            unseal(probe, _probe_context(key_id))
-        except VaultError as error:
-            msg = f"Master key {key_id} in VAULT_KEYS is not the key this installation sealed with. Restore the right one."
-            raise ImproperlyConfigured(msg) from error
-    newest = newest_key_id()
-    if newest not in probes:
-        MasterKey.objects.get_or_create(key_id=newest, defaults={"probe": seal(_PROBE, _probe_context(newest))})
-
-
-def _probe_context(key_id: str) -> str:
-    return f"gateways_masterkey:probe:{key_id}"
+def master_keys() -> dict[str, AESGCM]:
+    """Return the master keys of the settings by id, oldest first; raise ImproperlyConfigured."""
+    return _parsed(settings.VAULT_KEYS)
 
 
 @functools.lru_cache(maxsize=4)
-def _master_keys(text: str) -> dict[str, AESGCM]:
+def _parsed(text: str) -> dict[str, AESGCM]:
     return parse_master_keys(text)
 
 
 def _envelope(data_key: bytes, sealed: bytes, aad: bytes) -> str:
     key_id = newest_key_id()
     nonce = os.urandom(_NONCE)
-    wrapped = _master_keys(settings.VAULT_KEYS)[key_id].encrypt(nonce, data_key, aad)
+    wrapped = master_keys()[key_id].encrypt(nonce, data_key, aad)
     return f"v1.{key_id}.{base64.urlsafe_b64encode(nonce + wrapped + sealed).decode()}"
 
 
-def _open(envelope: str, aad: bytes) -> tuple[bytes, bytes]:
-    key_id = key_id_of(envelope)
-    master = _master_keys(settings.VAULT_KEYS).get(key_id)
+def _open(envelope: str, context: str) -> tuple[bytes, bytes]:
+    """Return the data key and what it seals."""
+    match = _match(envelope)
+    master = master_keys().get(match[1])
     if master is None:
-        msg = f"Master key {key_id} is not in VAULT_KEYS. Put it back."
+        msg = f"Master key {match[1]} is not in VAULT_KEYS. Put it back."
         raise VaultError(msg)
-    blob = base64.urlsafe_b64decode(envelope.rsplit(".", 1)[1])
-    wrapped, sealed = blob[_NONCE : _NONCE + _WRAPPED], blob[_NONCE + _WRAPPED :]
+    blob = _decode(match[2])
     try:
-        return master.decrypt(blob[:_NONCE], wrapped, aad), sealed
+        data_key = master.decrypt(blob[:_NONCE], blob[_NONCE : _NONCE + _WRAPPED], context.encode())
     except InvalidTag as error:
-        msg = f"What is sealed for {aad.decode()} was altered, sealed for another place, or needs another master key {key_id}."
+        msg = f"What is sealed for {context} was altered, sealed for another place, or by another key {match[1]}."
         raise VaultError(msg) from error
+    return data_key, blob[_NONCE + _WRAPPED :]
+
+
+def _match(envelope: str) -> re.Match[str]:
+    match = _ENVELOPE.fullmatch(envelope)
+    if match is None:
+        msg = "This is not an envelope of the vault: it was cut, or never sealed."
+        raise VaultError(msg)
+    return match
+
+
+def _decode(text: str) -> bytes:
+    try:
+        blob = base64.urlsafe_b64decode(text)
+    except ValueError as error:
+        msg = "This envelope of the vault is not base64: it was cut or altered."
+        raise VaultError(msg) from error
+    if len(blob) < _SHORTEST:
+        msg = "This envelope of the vault is too short: it was cut."
+        raise VaultError(msg)
+    return blob
