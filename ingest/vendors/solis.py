@@ -1,3 +1,0 @@
-from ingest.vendors.base import *
-class Solis(VendorAdapter):
-    slug="solis"; label="Solis"
