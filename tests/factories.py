@@ -36,12 +36,16 @@ def gateway(of_type: GatewayType | None = None, **fields: Any) -> Gateway:
 def active_gateway(of_type: GatewayType | None = None, **fields: Any) -> Gateway:
     """A gateway that SEN takes data from: registered, owned, located, active."""
     made = gateway(of_type, **fields)
-    actions.register_gateway(gateway=made, by="test", now=NOW)
-    actions.bind_wallet(gateway=made, address=WALLET, by="test", now=NOW)
-    actions.own_gateway(gateway=made, by="test", now=NOW)
+    return activate(actions.register_gateway(gateway=made, by="test", now=NOW))
+
+
+def activate(registered: Gateway) -> Gateway:
+    """Take a registered gateway through the rest of its life up to active."""
+    actions.bind_wallet(gateway=registered, address=WALLET, by="test", now=NOW)
+    actions.own_gateway(gateway=registered, by="test", now=NOW)
     place = {"latitude": Decimal("59.33"), "longitude": Decimal("18.07"), "source": "typed"}
-    actions.locate_gateway(gateway=made, **place, by="test", now=NOW)
-    return actions.activate_gateway(gateway=made, by="test", now=NOW)
+    actions.locate_gateway(gateway=registered, **place, by="test", now=NOW)
+    return actions.activate_gateway(gateway=registered, by="test", now=NOW)
 
 
 def connection(of: Partner | None = None, **fields: Any) -> Connection:
