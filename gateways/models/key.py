@@ -47,9 +47,6 @@ class GatewayKey(models.Model):
             ),
             models.CheckConstraint(condition=models.Q(public_key__regex=r"\A[0-9a-f]{128}\Z"), name="key_public_hex"),
             models.CheckConstraint(
-                condition=models.Q(state__in=["pending", "active", "retired", "banned"]), name="key_state"
-            ),
-            models.CheckConstraint(
                 condition=~models.Q(state="active") | models.Q(registered_at__isnull=False),
                 name="key_active_is_registered",
             ),
