@@ -1,0 +1,44 @@
+# `make run` and `make test` need Python 3.11 or newer and make; all else they bring themselves.
+
+PYTHON ?= python3
+BIN := .venv/bin
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+.PHONY: run test lint format lock
+
+run: .venv/installed .env
+	@$(BIN)/python manage.py run
+
+test: lint
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -n 2 --dist loadgroup --database-only
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: .venv/installed-dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# Versions to upgrade to are named in the .in files; what those need moves along.
+lock: .venv/installed-dev
+	$(LOCK) requirements.in -o requirements.txt
+	$(LOCK) requirements-dev.in -o requirements-dev.txt
+
+.env: .venv/installed
+	$(BIN)/python -m onboarding.dotenv $@
+
+.venv/installed: requirements.txt | .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt | .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.venv:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, and $(PYTHON) is %d.%d. \
+	To name another one: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
