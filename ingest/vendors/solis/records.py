@@ -242,7 +242,7 @@ class _Reader:
         # In a station's rows "power" is what flows, elsewhere what the inverter is made for.
         rated = self.rated_w or (rated_power_w(self.record) if self.shape.pv != "power" else None)
         if power is not None and rated and abs(power) > rated * _MAX_OVER_RATED:
-            msg = f"{what} is {power} W with {rated:.0f} W rated"
+            msg = f"{what} is {power:.0f} W with {rated:.0f} W rated"
             raise ReadingInvalid(msg)
         return power
 

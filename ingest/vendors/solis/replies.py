@@ -53,7 +53,7 @@ def records(resource: str, reply: Any) -> Sequence[Record]:
     data = _data(reply)
     container = SHAPES[resource].container
     if container == "object":
-        found: Any = [data]
+        found: Any = [data] if isinstance(data, dict) and data.keys() & {"id", "sn"} else None
     elif container == "page":
         found = _page(data).get("records")
     else:
