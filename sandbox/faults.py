@@ -14,6 +14,7 @@ POST /__admin/faults takes a JSON object:
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import struct
 import threading
@@ -82,5 +83,8 @@ def reset(request: Request) -> NoReturn:
     """Reset the client's connection (RST, not an orderly end) and end the request without an answer."""
     connection: socket.socket = request.environ["gunicorn.socket"]
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    # gunicorn closes the socket on this error and writes nothing; lingering for 0 s makes of the close a reset.
+    # Lingering for 0 s makes a reset of closing. gunicorn would say goodbye first, so it is left with a socket that was
+    # never connected; the error is one that it takes for the client's.
+    with socket.socket() as unconnected:
+        os.dup2(unconnected.fileno(), connection.fileno())
     raise ConnectionResetError(errno.ECONNRESET, "ordered by a fault")

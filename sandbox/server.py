@@ -82,6 +82,7 @@ class Server:
     def _set_clock(self, wanted: dict[str, Any]) -> None:
         clock = self.world.clock
         try:
+            wanted = {**wanted}
             start = datetime.fromisoformat(wanted["now"]) if "now" in wanted else clock.now()
             clock.set(start, float(wanted.get("speed", clock.speed)))
         except (TypeError, ValueError):

@@ -35,8 +35,8 @@ def open_envelope(body: bytes, *, strict: bool) -> Envelope:
     if not isinstance(parsed, dict):
         raise Refused(400, "the header is not an object")
     for name in ("device", "sn"):
-        if not isinstance(parsed.get(name), str) or not parsed[name].isprintable():
-            raise Refused(400, f"the header needs {name}, a printable string")
+        if not isinstance(parsed.get(name), str):
+            raise Refused(400, f"the header needs {name}, a string")
     if strict:
         _check(parsed)
     return Envelope(parsed, _decode(payload, "payload"), header + b"." + payload, _signature(last))
@@ -55,15 +55,18 @@ def _check(header: dict[str, Any]) -> None:
 
 
 def read_json(text: bytes, what: str) -> Any:
-    """Parse JSON. Raises Refused(400), also for a repeated key and for numbers that are not finite."""
+    """Parse JSON. Raises Refused(400), also for a repeated key, a number that is not finite and half a character."""
     try:
-        return json.loads(text.decode(), object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite)
+        return json.loads(text.decode(), object_pairs_hook=_object, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
         raise Refused(400, f"the {what} is not JSON: {error}") from error
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
+    for name, value in pairs:
+        # Half a surrogate pair ("\\ud800") is no text: to encode it raises a ValueError.
+        (name + value if isinstance(value, str) else name).encode()
     if len(found) != len(pairs):
         msg = "a key is repeated"
         raise ValueError(msg)

@@ -47,12 +47,19 @@ def answer(query: str, roots: Mapping[str, Any]) -> dict[str, Any]:
     functions that take the field's arguments, a dict, and return one. One error voids the whole answer.
     """
     try:
-        operation, fields = _Parser(query).operation()
+        operation, fields = _parse(query)
         return {"data": _select(roots[operation], fields, ())}
     except QueryError as error:
         before = query[: error.at].split("\n")
         place = {"line": len(before), "column": len(before[-1]) + 1}
         return {"data": None, "errors": [{"message": str(error), "locations": [place], "path": [*error.path]}]}
+
+
+def _parse(query: str) -> tuple[str, tuple[Field, ...]]:
+    try:
+        return _Parser(query).operation()
+    except RecursionError as error:
+        raise QueryError(0, "Syntax error: nested too deep") from error
 
 
 def _select(found: Any, fields: tuple[Field, ...], path: tuple[str | int, ...]) -> Any:
@@ -94,9 +101,11 @@ class _Parser:
 
     def operation(self) -> tuple[str, tuple[Field, ...]]:
         """Return `query` or `mutation` and the fields that are asked for."""
-        operation = self._take() if self._peek() in ("query", "mutation") else "query"
-        if self._kind() == "name":
-            self._take()
+        operation = "query"
+        if self._peek() in ("query", "mutation"):
+            operation = self._take()
+            if self._kind() == "name":
+                self._take()
         fields = self._fields()
         if self._kind() != "end":
             self._fail("one operation is enough")

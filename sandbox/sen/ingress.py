@@ -39,10 +39,11 @@ class Ingress:
         return Response(post.reason or "", post.status, content_type="text/plain; charset=utf-8")
 
     def _accept(self, request: Request, post: Post) -> dict[int, Any]:
-        post.size = request.content_length or len(request.get_data())
+        body = request.get_data()  # all of it: who is refused in the middle of sending sees no answer, only a reset
+        post.size = len(body)
         if post.size > MAX_BYTES:
             raise Refused(413, f"more than {MAX_BYTES} bytes")
-        envelope = open_envelope(request.get_data(), strict=self._strict)
+        envelope = open_envelope(body, strict=self._strict)
         post.device, post.sn, post.dtype = (
             envelope.header["device"],
             envelope.header["sn"],

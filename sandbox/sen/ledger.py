@@ -106,7 +106,7 @@ class Ledger:
 def _content(post: Post, data: Any) -> tuple[str | None, str, str]:
     kind = data.get("type") if isinstance(data, dict) else None
     return (
-        kind if isinstance(kind, str) and kind.isprintable() else None,
+        kind if isinstance(kind, str) else None,
         post.dtype,
         json.dumps(data, sort_keys=True, separators=(",", ":")),
     )

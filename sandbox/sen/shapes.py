@@ -48,7 +48,7 @@ def problem(dtype: str, ts: int, data: Any) -> str | None:
 
 def _der(ts: int, data: dict[str, Any]) -> str | None:
     kind = data.get("type")
-    if kind not in _FIELDS:
+    if not isinstance(kind, str) or kind not in _FIELDS:
         return f"type must be one of {', '.join(_FIELDS)}"
     if data.get("timestamp") != ts or not isinstance(data["timestamp"], int):
         return "timestamp is not the integer of its key"
