@@ -23,7 +23,14 @@ from ingest.vendors.http import VendorHttp
 
 @transaction.atomic
 def add_credential(
-    *, partner: Partner, vendor: str, name: str, secrets: Mapping[str, str], by: By, now: datetime, expires_at: datetime | None = None
+    *,
+    partner: Partner,
+    vendor: str,
+    name: str,
+    secrets: Mapping[str, str],
+    by: By,
+    now: datetime,
+    expires_at: datetime | None = None,
 ) -> VendorCredential:
     """Keep what the partner has from a vendor, sealed. Raises ValidationError if a field is missing."""
     credential = VendorCredential(partner=partner, vendor=vendor, name=name, expires_at=expires_at)
@@ -80,15 +87,66 @@ def reconnect(*, connection: Connection, secrets: Mapping[str, str], by: By, now
     """Give an account new secrets; it keeps its systems and history and is pulled at once, from where it stopped."""
     connection = Connection.objects.select_for_update().get(pk=connection.pk)
     seal_secrets(connection, secrets)
+    connection.credential = None  # a credential would win over the account's own secrets
     connection.status, connection.next_pull_at, connection.failures = Connection.Status.ACTIVE, now, 0
     connection.save()
     _record(connection, events.CONNECTION_RECOVERED, by, now)
     return connection
 
 
+@transaction.atomic
+def renew_credential(
+    *, credential: VendorCredential, secrets: Mapping[str, str], by: By, now: datetime
+) -> VendorCredential:
+    """Give a credential new secrets; the accounts that are read with it and waited for them are pulled at once."""
+    credential = VendorCredential.objects.select_for_update().get(pk=credential.pk)
+    seal_secrets(credential, secrets)
+    credential.save()
+    events.record(
+        partner=credential.partner,
+        name=events.CREDENTIAL_RENEWED,
+        subject=f"credential:{credential.uid}",
+        by=by,
+        now=now,
+    )
+    waiting = credential.connections.filter(status=Connection.Status.NEEDS_RECONNECT)
+    for connection in waiting.select_related("partner"):
+        _go_on(connection, events.CONNECTION_RECOVERED, by, now)
+    return credential
+
+
+@transaction.atomic
+def pause(*, connection: Connection, by: By, now: datetime) -> None:
+    """Stop reading an account until somebody resumes it."""
+    active = Connection.objects.filter(pk=connection.pk, status=Connection.Status.ACTIVE)
+    if not active.update(status=Connection.Status.PAUSED, next_pull_at=None):
+        msg = "Only an active account is paused."
+        raise ValidationError(msg)
+    _record(connection, events.CONNECTION_PAUSED, by, now)
+
+
+@transaction.atomic
+def resume(*, connection: Connection, by: By, now: datetime) -> None:
+    """Read a paused account again, at once and from where it stopped."""
+    if Connection.objects.select_for_update().get(pk=connection.pk).status != Connection.Status.PAUSED:
+        msg = "Only a paused account is resumed. One that needs to be reconnected wants new keys."
+        raise ValidationError(msg)
+    _go_on(connection, events.CONNECTION_RESUMED, by, now)
+
+
+def pull_soon(*, connection: Connection, now: datetime) -> None:
+    """Pull an account with the next tick, whatever it waits for."""
+    active = Connection.objects.filter(pk=connection.pk, status=Connection.Status.ACTIVE)
+    if not active.update(next_pull_at=now):
+        msg = "Only an active account is pulled: resume or reconnect it first."
+        raise ValidationError(msg)
+
+
 def test_credentials(row: VendorCredential | Connection, *, clock: Callable[[], datetime]) -> list[VendorSystem]:
     """Ask the vendor what the secrets can see; raises VendorError or VaultError. Writes nothing."""
-    connection = row if isinstance(row, Connection) else Connection(partner=row.partner, vendor=row.vendor, credential=row)
+    connection = (
+        row if isinstance(row, Connection) else Connection(partner=row.partner, vendor=row.vendor, credential=row)
+    )
     return open_adapter(connection, clock=clock, count=False).systems()
 
 
@@ -147,6 +205,11 @@ def _secrets_field(row: VendorCredential | Connection) -> SealedField:
     field = row._meta.get_field("secrets")
     assert isinstance(field, SealedField)  # noqa: S101  both models declare it so
     return field
+
+
+def _go_on(connection: Connection, name: str, by: By, now: datetime) -> None:
+    Connection.objects.filter(pk=connection.pk).update(status=Connection.Status.ACTIVE, next_pull_at=now, failures=0)
+    _record(connection, name, by, now)
 
 
 def _record(connection: Connection, name: str, by: By, now: datetime, **data: Any) -> None:

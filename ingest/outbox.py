@@ -21,7 +21,7 @@ from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, Value, Wh
 from gateways import events, queries
 from gateways.events import By
 from gateways.models import Gateway
-from ingest import tallies
+from ingest import minutes, tallies
 from ingest.models import Attempt, GatewayQueue, Message, Tally
 from ingest.sen.errors import DELIVERED, Answer, SenError, SenThrottled
 
@@ -79,7 +79,9 @@ def enqueue(*, gateway_id: int, messages: Sequence[Message], now: datetime) -> N
 def claimable(now: datetime) -> QuerySet[GatewayQueue]:
     """Return the queues with something to send now: due, not held, not leased, gateway active, a key to sign with."""
     ready = queries.with_active_key(Gateway.objects.filter(status=Gateway.Status.ACTIVE))
-    return GatewayQueue.objects.filter(_free(now), waiting__gt=0, held_at__isnull=True, due_at__lte=now, gateway__in=ready)
+    return GatewayQueue.objects.filter(
+        _free(now), waiting__gt=0, held_at__isnull=True, due_at__lte=now, gateway__in=ready
+    )
 
 
 @transaction.atomic
@@ -119,6 +121,7 @@ def record(outcomes: Iterable[Outcome], *, vendors: dict[int, str], now: datetim
     _free_queues(mine, now)
     tries = [(vendors.get(o.claim.gateway_id, ""), name, seconds) for o in mine for name, seconds in o.tries]
     tallies.add(Tally.Kind.PUSH, tries)
+    minutes.add({o.claim.gateway_id: len(o.delivered) for o in mine if o.delivered}, now=now)
     return len(delivered)
 
 
@@ -138,6 +141,12 @@ def release_queue(*, gateway: Gateway, by: By, now: datetime) -> bool:
     if changed:
         _record_event(gateway, events.QUEUE_RELEASED, by, now)
     return bool(changed)
+
+
+def push_soon(*, gateway: Gateway, now: datetime) -> bool:
+    """Try a queue at once that waits after a failure; return False if nothing waits or it is held."""
+    waiting = GatewayQueue.objects.filter(pk=gateway.pk, waiting__gt=0, held_at__isnull=True)
+    return bool(waiting.update(due_at=now))
 
 
 @transaction.atomic
@@ -168,7 +177,9 @@ def hold_expired(*, now: datetime) -> int:
 
 def release_rekeyed(*, now: datetime) -> int:
     """Release queues that SEN's 401 or 403 held, if their gateway has got another key since; return how many."""
-    held = GatewayQueue.objects.filter(held_at__isnull=False).select_related("gateway__gateway_type", "gateway__partner")
+    held = GatewayQueue.objects.filter(held_at__isnull=False).select_related(
+        "gateway__gateway_type", "gateway__partner"
+    )
     count = 0
     for queue in held:
         key = queries.active_key(queue.gateway)
@@ -179,8 +190,13 @@ def release_rekeyed(*, now: datetime) -> int:
 
 def oldest_waiting() -> QuerySet[GatewayQueue]:
     """Return the queues with waiting messages, each with `oldest_at`: when its head message came in."""
+    return with_oldest(GatewayQueue.objects.filter(waiting__gt=0))
+
+
+def with_oldest(queues: QuerySet[GatewayQueue]) -> QuerySet[GatewayQueue]:
+    """Give queues `oldest_at`: when the head of their waiting messages came in, None if nothing waits."""
     head = Message.objects.filter(gateway=OuterRef("pk"), state=_State.WAITING).order_by("id").values("created_at")
-    return GatewayQueue.objects.filter(waiting__gt=0).annotate(oldest_at=Subquery(head[:1]))
+    return queues.annotate(oldest_at=Subquery(head[:1]))
 
 
 def why_waiting(queue: GatewayQueue, *, has_key: bool) -> str:
@@ -221,13 +237,19 @@ def _free_queues(mine: list[Outcome], now: datetime) -> None:
     for done, gateway_ids in well.items():
         delivery = {"failures": 0, "last_delivered_at": now} if done else {}
         GatewayQueue.objects.filter(pk__in=gateway_ids).update(
-            waiting=F("waiting") - done, lease=None, leased_until=None, due_at=now, **delivery
+            waiting=F("waiting") - done,
+            delivered=F("delivered") + done,
+            lease=None,
+            leased_until=None,
+            due_at=now,
+            **delivery,
         )
 
 
 def _free_troubled(outcome: Outcome, done: int, now: datetime) -> None:
     queue = GatewayQueue.objects.get(pk=outcome.claim.gateway_id)
     queue.waiting -= done
+    queue.delivered += len(outcome.delivered)
     queue.lease = queue.leased_until = None
     queue.last_error, queue.last_error_at = outcome.error[:500], now
     if outcome.delivered:

@@ -9,10 +9,11 @@ from django.db.models import Max, QuerySet
 
 from gateways.models import Partner
 from ingest import partitions
-from ingest.models import BudgetUse, Message, PullRun, Reading
+from ingest.models import BudgetUse, Message, Minute, PullRun, Reading
 
 _BATCH = 2000
 _QUOTA_DAYS = 62
+_MINUTE_DAYS = 2
 
 
 def prune(*, now: datetime, until: float) -> dict[str, int]:
@@ -33,6 +34,7 @@ def prune(*, now: datetime, until: float) -> dict[str, int]:
         deleted["messages"] += _delete(messages, until)
         deleted["pull_runs"] += _delete(runs, until)
     BudgetUse.objects.filter(period_start__lt=now - timedelta(days=_QUOTA_DAYS)).delete()
+    Minute.objects.filter(at__lt=now - timedelta(days=_MINUTE_DAYS)).delete()
     return deleted
 
 

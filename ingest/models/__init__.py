@@ -4,6 +4,7 @@ from ingest.models.budget import BudgetUse
 from ingest.models.connection import Connection
 from ingest.models.credential import VendorCredential
 from ingest.models.heartbeat import Heartbeat
+from ingest.models.minute import Minute
 from ingest.models.outbox import Attempt, GatewayQueue, Message
 from ingest.models.pull_run import PullRun
 from ingest.models.reading import Reading
@@ -18,6 +19,7 @@ __all__ = [
     "GatewayQueue",
     "Heartbeat",
     "Message",
+    "Minute",
     "PullRun",
     "Reading",
     "System",

@@ -16,6 +16,7 @@ class GatewayQueue(models.Model):
 
     gateway = models.OneToOneField(Gateway, on_delete=models.PROTECT, primary_key=True, related_name="queue")
     waiting = models.PositiveBigIntegerField(default=0)
+    delivered = models.PositiveBigIntegerField(default=0, help_text="Messages delivered since the beginning.")
     due_at = models.DateTimeField()
     lease = models.UUIDField(null=True, blank=True, editable=False)
     leased_until = models.DateTimeField(null=True, blank=True)

@@ -37,6 +37,7 @@ class PullRun(models.Model):
         ordering = ("-started_at",)
         indexes = (
             models.Index(fields=("connection", "-started_at")),
+            models.Index(fields=("started_at",), name="pull_run_started"),
             models.Index(fields=("started_at",), condition=models.Q(outcome="running"), name="pull_run_running"),
         )
         constraints = (
