@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import responses
 
-from ingest.readings import DerKey, Kind
+from ingest.readings import DerKey, Kind, Reading
 from ingest.vendors.base import Dropped, Page, VendorDer, VendorSystem, Window
 from ingest.vendors.errors import (
     Scope,
@@ -23,6 +24,8 @@ from ingest.vendors.errors import (
 )
 from ingest.vendors.http import VendorHttp
 from ingest.vendors.solis import Solis, signed_headers
+
+Found = tuple[DerKey, Reading]
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures/vendors/solis"
 RECORDING = Path(__file__).resolve().parents[2].parent / "shared/recordings/solis/testdata_inverter.json"
@@ -39,26 +42,30 @@ HYBRID = VendorSystem(
 )
 
 
-def body_of(case, resource):
+def body_of(case: str, resource: str) -> Any:
     return json.loads((FIXTURES / case / f"{resource}.json").read_text())
 
 
-def read(case, resource, system=FILE, dropped=None, **context):
+def read(
+    case: str, resource: str, system: VendorSystem = FILE, dropped: Dropped | None = None, **context: Any
+) -> list[Found]:
     return normalized(body_of(case, resource), resource, system, dropped, **context)
 
 
-def normalized(body, resource, system=FILE, dropped=None, **context):
+def normalized(
+    body: Any, resource: str, system: VendorSystem = FILE, dropped: Dropped | None = None, **context: Any
+) -> list[Found]:
     dropped = Dropped() if dropped is None else dropped
     found = list(Solis.normalize(system, Page(resource, body, context), dropped))
     assert all(reading.ts.tzinfo is UTC for _, reading in found)
     return found
 
 
-def by_kind(found):
+def by_kind(found: list[Found]) -> dict[Kind, Reading]:
     return {key.kind: reading for key, reading in found}
 
 
-def changed(case, **fields):
+def changed(case: str, **fields: Any) -> dict[str, Any]:
     """Return a detail's `data` with some fields other than in the fixture."""
     body = body_of(case, "inverterDetail")
     return {**body.get("data", body), **fields}
@@ -136,8 +143,11 @@ def test_a_hybrid_gives_pv_battery_and_meter_with_our_signs():
 def test_counters_of_different_units_come_out_in_wh():
     found = by_kind(read("hybrid", "inverterDetail"))
     assert found[Kind.PV].total_out_wh == Decimal(12_345_600)
-    assert (found[Kind.BATTERY].total_in_wh, found[Kind.BATTERY].total_out_wh) == (2_001_000, 1_900_500)
-    assert (found[Kind.METER].total_in_wh, found[Kind.METER].total_out_wh) == (321_400, 4_567_000)
+    assert (found[Kind.BATTERY].total_in_wh, found[Kind.METER].total_in_wh) == (Decimal(2_001_000), Decimal(321_400))
+    assert (found[Kind.BATTERY].total_out_wh, found[Kind.METER].total_out_wh) == (
+        Decimal(1_900_500),
+        Decimal(4_567_000),
+    )
 
 
 def test_battery_and_meter_have_serials_made_from_the_inverters():
@@ -361,6 +371,7 @@ def test_wrong_rows_are_dropped_and_counted_and_the_good_ones_stay():
 
 def test_a_day_without_rows_gives_nothing():
     assert read("empty", "inverterDay") == []
+    assert normalized({"success": True, "code": "0", "msg": "success", "data": None}, "inverterDay") == []
 
 
 @pytest.mark.parametrize("resource", Solis.resources)
@@ -380,7 +391,7 @@ def test_a_recorded_refusal_is_not_read_as_data():
 URL = "https://www.soliscloud.com:13333/v1/api/userStationList"
 
 
-def asked(**reply):
+def asked(**reply: Any) -> list[VendorSystem]:
     """Return what `systems` does when the vendor's first reply is this one."""
     http = VendorHttp(user_agent="test")
     secrets = {"key_id": "2424", "key_secret": "hush"}

@@ -57,7 +57,8 @@ def records(resource: str, reply: Any) -> Sequence[Record]:
     elif container == "page":
         found = _page(data).get("records")
     else:
-        found = data
+        # A good reply without rows says []; null in its place would mean no more.
+        found = [] if data is None and reply is not None else data
     if not isinstance(found, list) or not all(isinstance(record, dict) and record for record in found):
         missing(f"the records of {resource}", reply)
     return found
