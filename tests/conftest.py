@@ -24,6 +24,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _needs_database(item: pytest.Item) -> bool:
     fixtures = getattr(item, "fixturenames", ())
+    if item.get_closest_marker("once"):
+        return False
     return item.get_closest_marker("django_db") is not None or not _DATABASE_FIXTURES.isdisjoint(fixtures)
 
 
