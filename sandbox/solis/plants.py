@@ -132,6 +132,7 @@ class Meters:
             at += STEP
 
     def local_day(self, plant: Plant, day: date, now: datetime) -> Iterator[Sample]:
+        """Yield the samples of a day of the plant's calendar, which has 23 or 25 hours twice a year."""
         zone = ZoneInfo(plant.zone)
         start, end = (datetime.combine(at, datetime.min.time(), zone).astimezone(UTC) for at in (day, day + _DAY))
         return self.rows(plant, start, end, now)

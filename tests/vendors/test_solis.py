@@ -369,6 +369,15 @@ def test_wrong_rows_are_dropped_and_counted_and_the_good_ones_stay():
         assert any(said in reason for reason in dropped.reasons), said
 
 
+def test_a_serial_that_cannot_be_one_drops_its_inverter_alone():
+    page = body_of("string_inverter", "inverterList")
+    good = page["data"]["page"]["records"][0]
+    page["data"]["page"]["records"] = [{**good, "sn": "1\x00"}, good]
+    dropped = Dropped()
+    assert [key.sn for key, _ in normalized(page, "inverterList", dropped=dropped)] == ["120B40198150131"]
+    assert dropped.count == 1
+
+
 def test_a_day_without_rows_gives_nothing():
     assert read("empty", "inverterDay") == []
     assert normalized({"success": True, "code": "0", "msg": "success", "data": None}, "inverterDay") == []

@@ -207,13 +207,14 @@ def _id(record: Record) -> str:
 def _ders(record: Record) -> list[VendorDer]:
     sn = records.serial(record)
     model = text(record, "machine") or text(record, "productModel")
-    try:
-        rated_w = records.rated_power_w(record)
-    except ReadingInvalid as error:
-        raise VendorReplyInvalid(str(error)) from error
-    inverter = VendorDer(DerKey(Kind.PV, sn), make="Solis", model=model, rated_power_w=rated_w, external_id=_id(record))
     others = sorted(records.hardware([record]) - {Kind.PV})
-    return [inverter, *(VendorDer(records.der_key(kind, sn)) for kind in others)]
+    try:
+        key, rated_w = DerKey(Kind.PV, sn), records.rated_power_w(record)
+        inverter = VendorDer(key, make="Solis", model=model, rated_power_w=rated_w, external_id=_id(record))
+        return [inverter, *(VendorDer(records.der_key(kind, sn)) for kind in others)]
+    except ReadingInvalid as error:
+        msg = f"inverter {sn!r}: {error}"
+        raise VendorReplyInvalid(msg) from error
 
 
 def _newest(record: Record) -> datetime | None:

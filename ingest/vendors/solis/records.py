@@ -78,12 +78,17 @@ def readings(system: VendorSystem, page: Page, dropped: Dropped) -> Iterator[tup
     for record in samples if shape.samples else ():
         of_inverter.setdefault(_serial_on(record, system, page), []).append(record)
     for sn, own in of_inverter.items():
-        listed = {kind for kind in Kind if der_key(kind, sn) in known}
+        try:
+            keys = {kind: der_key(kind, sn) for kind in Kind}
+        except ReadingInvalid as error:
+            dropped.add(str(error))
+            continue
+        listed = {kind for kind, key in keys.items() if key in known}
         if known and not listed:
             continue  # another system of the account
         kinds = sorted(listed or hardware(own))
         for record in own:
-            reader = _Reader(record, shape, sn, kinds, known.get(DerKey(Kind.PV, sn)))
+            reader = _Reader(record, shape, sn, kinds, known.get(keys[Kind.PV]))
             yield from reader.readings(page.context, dropped)
 
 

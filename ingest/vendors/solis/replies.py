@@ -96,7 +96,7 @@ def _page(data: Any) -> Record:
 def text(record: Record, key: str) -> str:
     """Return a value as text, "" if there is none. Ids have 19 digits and come quoted or not."""
     value = record.get(key)
-    return "" if value in _ABSENT else str(value)
+    return "" if value in _ABSENT else str(value).strip()
 
 
 def number(record: Record, *keys: str) -> Decimal | None:
