@@ -99,7 +99,7 @@ def _value(site: Site, name: str, start: datetime, end: datetime, seen: Seen) ->
         at += QUARTER
     if not found:
         return None
-    if name in ("stateOfEnergy", "remainingEnergy"):
+    if len(found) == 1 or name in ("stateOfEnergy", "remainingEnergy"):
         return found[-1]
     return sum(found) if name.lower().endswith("energy") else round(sum(found) / len(found), 4)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import pytest
 from ingest import vendors
 from ingest.readings import DerKey, Kind, Reading
 from ingest.vendors import errors
-from ingest.vendors.base import AuthScheme, Dropped, Page, VendorAdapter, VendorDer, VendorSystem
+from ingest.vendors.base import ApiKey, AuthScheme, Dropped, Page, VendorAdapter, VendorDer, VendorSystem
 from ingest.vendors.solaredge import SolarEdge
 from sandbox.server import CLOUDS
 
@@ -164,9 +164,8 @@ def test_a_reply_gives_true_readings_and_those_that_are_expected(case):
     readings = list(case.adapter.normalize(case.system, case.page, dropped))
     check_readings(case.adapter, readings)
     if "readings" in case.expected:
-        assert [{"ders": str(key.kind), "sn": key.sn, **one.as_dict()} for key, one in readings] == case.expected[
-            "readings"
-        ]
+        found = [{"ders": str(key.kind), "sn": key.sn, **reading.as_dict()} for key, reading in readings]
+        assert found == case.expected["readings"]
         assert dropped.count == case.expected.get("dropped", 0), dropped.reasons
 
 
@@ -175,7 +174,8 @@ class Careless(SolarEdge):
 
     slug = "careful"
     base_urls = {"api": "http://example.org/"}
-    auth = AuthScheme(fields=())
+    auth = ApiKey(fields=())
+    policy = replace(SolarEdge.policy, quotas=())
 
     @classmethod
     def normalize(cls, system: Any, page: Page, dropped: Dropped) -> Iterator[tuple[DerKey, Reading]]:  # noqa: ARG003
@@ -183,16 +183,18 @@ class Careless(SolarEdge):
 
 
 def test_the_suite_catches_a_careless_adapter():
+    page = Page("power", {"ts": datetime(2026, 6, 10, 12, tzinfo=UTC)})
     with pytest.raises(AssertionError):
         check_declarations("careless", Careless)
     with pytest.raises(AssertionError):
         check_auth(Careless.auth)
+    with pytest.raises(AssertionError):
+        check_policy(Careless)
     with pytest.raises(KeyError):
         check_garbage(Careless, "power", {})
     with pytest.raises(KeyError):
         check_strange(Careless, "power", {})
     with pytest.raises(AssertionError):
-        check_readings(
-            Careless,
-            list(Careless.normalize(None, Page("power", {"ts": datetime(2026, 6, 10, 12, tzinfo=UTC)}), Dropped())),
-        )
+        check_strange(Careless, "power", page.body)
+    with pytest.raises(AssertionError):
+        check_readings(Careless, list(Careless.normalize(None, page, Dropped())))
