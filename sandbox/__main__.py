@@ -13,7 +13,7 @@ from sandbox import server
 from sandbox.clock import Clock
 
 
-class Standalone(BaseApplication):  # type: ignore[misc]
+class Standalone(BaseApplication):
     """gunicorn without its own command line: one process (the memory is in it), many threads."""
 
     def __init__(self, bind: str, threads: int, build: Any) -> None:

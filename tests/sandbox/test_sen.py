@@ -149,6 +149,13 @@ def test_a_signature_of_another_length_than_64_bytes_is_no_signature(k1: SenClie
     assert k1.post(f"{signed}.{b64url(raw)}").status_code == (401 if length else 400)
 
 
+def test_a_signature_without_the_zero_at_the_head_of_its_s_is_401(sen: SenClient, signer: Signer) -> None:
+    signed = signer.jwt(pv()).rpartition(".")[0]
+    raw = next(raw for raw in iter(lambda: signer.sign(signed.encode()), None) if raw[32] == 0)
+    assert sen.post(f"{signed}.{b64url(raw[:32] + raw[33:])}").status_code == 401
+    assert sen.post(f"{signed}.{b64url(raw)}").status_code == 200
+
+
 @pytest.mark.parametrize("numbers", [(0, 0), (0, 1), (1, 0), (ORDER_OF_P256, ORDER_OF_P256), (2**256 - 1, 2**256 - 1)])
 def test_numbers_that_are_no_signature_are_401(sen: SenClient, signer: Signer, numbers: tuple[int, int]) -> None:
     signed = signer.jwt(pv()).rpartition(".")[0]
@@ -171,9 +178,15 @@ def test_high_s_is_accepted_because_no_published_verifier_minds_it(sen: SenClien
 
 @pytest.mark.parametrize(
     "payload",
-    [b"", b"{}", b"[]", b"null", b"7", b"{", b"\xff", b'{"1750840800000":{"W":NaN}}', b'{"1750840800000":{"W":1e999}}'],
+    [b"", b"{}", b"[]", b"null", b"7", b"{", b"\xff"],
 )
 def test_a_payload_that_is_no_object_with_points_is_400(sen: SenClient, signer: Signer, payload: bytes) -> None:
+    assert sen.post(signer.seal(json.dumps(HEADER).encode(), payload)).status_code == 400
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "-1e999"])
+def test_a_number_that_is_not_finite_is_400(sen: SenClient, signer: Signer, number: str) -> None:
+    payload = json.dumps(pv()).replace("-1500", number).encode()
     assert sen.post(signer.seal(json.dumps(HEADER).encode(), payload)).status_code == 400
 
 

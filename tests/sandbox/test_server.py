@@ -116,6 +116,12 @@ def test_a_fault_meets_only_its_cloud_and_its_path(sandbox: Process, jwt: str) -
     assert sandbox.get("/__admin/faults")["faults"] == []
 
 
+def test_a_fault_leaves_the_admin_calls_alone(sen: SenClient, signer: Signer) -> None:
+    sen.http.post("/__admin/faults", json={"cloud": "sen", "status": 503})
+    assert sen.points() == []
+    assert sen.post(signer.jwt(pv())).status_code == 503
+
+
 def test_with_a_clock_that_is_behind_a_correct_point_lies_in_the_future(sandbox: Process, signer: Signer) -> None:
     jwt = signer.jwt(pv(int(time.time() * 1000)))
     sandbox.post("/__admin/clock", json={"now": "2026-01-01T00:00:00Z"})
@@ -179,7 +185,7 @@ def test_a_body_in_chunks_is_read_and_one_that_is_too_long_is_413(sandbox: Proce
     "fault",
     [
         [], {}, {"cloud": "sen"}, {"cloud": "sen", "times": 3}, {"cloud": "sen", "after": True},
-        {"cloud": "sen", "statsu": 500}, {"status": 500},
+        {"cloud": "sen", "statsu": 500}, {"cloud": "sen", "status": 500, "pth": "/gw"}, {"status": 500},
     ],
     ids=str,
 )  # fmt: skip
