@@ -131,7 +131,7 @@ def _device(kind: str, serial: str | None, name: str, **more: Any) -> dict[str, 
     return {"type": kind, "serialNumber": serial, **made, "name": name, **more}
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)
 def _quarter(home: Home, start: datetime) -> Measured:
     flows = [weather.flow(home, start + number * weather.STEP) for number in range(3)]
     awake = any(weather.sun_height(home.latitude, home.longitude, start + n * QUARTER) for n in (-1, 0, 1, 2))
