@@ -149,7 +149,7 @@ class Solis:
             if len(recent) >= self._settings.per_second:
                 _too_many(self._settings.per_second, "1SECONDS")
             used = state.row("SELECT used FROM solis_use WHERE (key, name, day) = (?, ?, ?)", (key, name, day))
-            if used and used["used"] >= self._settings.daily_quota:
+            if (used["used"] if used else 0) >= self._settings.daily_quota:
                 _too_many(self._settings.daily_quota, "1DAYS")
             recent.append(time.monotonic())
             state.run(

@@ -62,6 +62,9 @@ _STORAGE = Plant(
 )
 _OFFLINE = Plant(3, "Silent roof", Home("solis-off", 48.1, 11.6, 4_000), "Europe/Berlin", GRID_TIED, silent=True)
 _HALF_HOUR = Plant(4, "Pune home", Home("solis-half", 18.52, 73.86, 5_000, 7_000, 3_000, 300), "Asia/Kolkata", HYBRID)
+_SUMMER_TIME = Plant(
+    5, "Berlin home", Home("solis-dst", 52.52, 13.40, 5_000, 7_000, 3_000, 300), "Europe/Berlin", HYBRID
+)
 _ROOF = Home("solis-many", 38.72, -9.14, 3_000)
 
 # Key id → its secret and what it sees. The installer has more than one page of everything.
@@ -69,6 +72,7 @@ ACCOUNTS: dict[str, tuple[str, tuple[Plant, ...]]] = {
     "sandbox-key": ("sandbox-secret", (_GRID, _STORAGE)),
     "offline-key": ("offline-secret", (_OFFLINE,)),
     "half-hour-key": ("half-hour-secret", (_HALF_HOUR,)),
+    "summer-time-key": ("summer-time-secret", (_SUMMER_TIME,)),
     "installer-key": (
         "installer-secret",
         tuple(Plant(n, f"Lisbon roof {n}", _ROOF, "Europe/Lisbon", GRID_TIED) for n in range(101, 221)),

@@ -19,10 +19,7 @@ from werkzeug.test import Client, TestResponse
 from sandbox.clock import Clock
 from sandbox.server import Server, World
 from sandbox.solis import Solis
-from sandbox.solis.plants import HYBRID as HYBRID_MODEL
-from sandbox.solis.plants import Meters, Plant
 from sandbox.state import State
-from sandbox.weather import Home
 
 NOON = datetime(2026, 6, 20, 12, 0, tzinfo=UTC)
 PAGE = {"pageNo": 1, "pageSize": 100}
@@ -347,13 +344,13 @@ def test_times_shown_follow_daylight_saving_and_their_label_does_not(solis: Call
 
 
 @pytest.mark.parametrize("day,hours", [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25)])
-def test_a_day_of_the_change_of_clocks_has_other_hours(day: date, hours: int):
-    awake = Plant(9, "Berlin home", Home("dst", 52.5, 13.4, 5_000, 5_000, 3_000), "Europe/Berlin", HYBRID_MODEL)
-    now = datetime(2026, 12, 1, tzinfo=UTC)
-    samples = list(Meters(datetime(2026, 2, 1, tzinfo=UTC)).local_day(awake, day, now))
-    assert {sample.at.astimezone(ZoneInfo("Europe/Berlin")).date() for sample in samples} == {day}
-    assert 0.9 < len(samples) / (hours * 12) <= 1
-    assert samples[-1].at - samples[0].at > timedelta(hours=hours - 1)
+def test_a_day_of_the_change_of_clocks_has_other_hours(open_cloud: Callable[..., Caller], day: date, hours: int):
+    caller = open_cloud(datetime(day.year, day.month, day.day + 2, tzinfo=UTC))
+    rows = caller.day("120400000000005", day.isoformat(), "summer-time", zone=1)
+    times = [datetime.fromtimestamp(int(row["dataTimestamp"]) / 1000, ZoneInfo("Europe/Berlin")) for row in rows]
+    assert {at.date() for at in times} == {day}
+    assert 0.9 < len(times) / (hours * 12) <= 1
+    assert times[-1].timestamp() - times[0].timestamp() > (hours - 1) * 3600
 
 
 def test_at_night_a_grid_tied_inverter_is_offline_with_its_last_values(solis: Caller):
