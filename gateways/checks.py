@@ -30,7 +30,7 @@ def vault_keys_are_readable(**_: Any) -> list[Error]:
 def vault_keys_open_what_is_sealed(databases: Sequence[str] | None = None, **_: Any) -> list[Error]:
     """E002: every master key this installation sealed with must be there and be the right one."""
     # Before the first migration there is nothing sealed.
-    table = MasterKey._meta.db_table  # noqa: SLF001  Django's
+    table = MasterKey._meta.db_table
     if "default" not in (databases or ()) or table not in connections["default"].introspection.table_names():
         return []
     try:

@@ -51,12 +51,11 @@ def lock(partner_id: int) -> None:
 
     Whoever reads before it changes takes this lock first: what is done to a partner then happens one after the other.
     """
-    # NO KEY UPDATE leaves foreign keys to the partner free: a caller may have written such a row already, and two of
-    # them would wait for each other for ever.
+    # NO KEY UPDATE: rows with a foreign key to the partner, such as readings' connections, are written meanwhile.
     Partner.objects.select_for_update(no_key=True).only("pk").get(pk=partner_id)
 
 
-def record(  # noqa: PLR0913  keywords, that name themselves
+def record(
     *, partner: Partner, name: str, subject: str, by: By, now: datetime, data: Mapping[str, Any] | None = None
 ) -> Event:
     """Append an event to the partner's chain, inside the caller's transaction. `data` holds text and whole numbers."""

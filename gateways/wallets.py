@@ -30,7 +30,7 @@ def parse_address(text: str) -> str:
     if len(raw) != _KEY:
         _refuse_length()
     if not _on_curve(raw):
-        msg = "This address belongs to a program or a token account, which cannot sign. Paste the wallet's own address."
+        msg = "This is no wallet: it is mistyped or the address of a program or a token account. Copy the wallet's own."
         raise ValidationError(msg)
     return address
 

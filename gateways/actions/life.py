@@ -22,7 +22,7 @@ _GLOBAL = GatewayType.KeyStrategy.GLOBAL
 
 
 @transaction.atomic
-def create_gateway_type(  # noqa: PLR0913  keywords, that name themselves
+def create_gateway_type(
     *,
     partner: Partner,
     name: str,
@@ -108,7 +108,7 @@ def own_gateway(*, gateway: Gateway, by: By, now: datetime) -> Gateway:
 
 
 @transaction.atomic
-def locate_gateway(  # noqa: PLR0913  keywords, that name themselves
+def locate_gateway(
     *,
     gateway: Gateway,
     latitude: Decimal,

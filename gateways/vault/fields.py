@@ -28,7 +28,7 @@ class SealedField(models.TextField):  # type: ignore[type-arg]  # has a type arg
 
     def context(self, row: models.Model) -> str:
         """Return table:column:identity, which is bound into what is sealed."""
-        return f"{self.model._meta.db_table}:{self.column}:{getattr(row, self.identity)}"  # noqa: SLF001  Django's
+        return f"{self.model._meta.db_table}:{self.column}:{getattr(row, self.identity)}"
 
     def seal(self, row: models.Model, value: str) -> None:
         """Seal `value` into the row (not saved)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
 from django.apps import apps
@@ -30,11 +30,11 @@ class Progress:
 
 def sealed_columns() -> list[SealedField]:
     """Return every sealed column of every model."""
-    fields = (field for model in apps.get_models() for field in model._meta.local_concrete_fields)  # noqa: SLF001  Django's
+    fields = (field for model in apps.get_models() for field in model._meta.local_concrete_fields)
     return [field for field in fields if isinstance(field, SealedField)]
 
 
-def reseal_column(column: SealedField) -> Iterator[Progress]:
+def reseal_column(column: SealedField) -> Generator[Progress]:
     """Move a column under the newest master key; yield the progress after every batch.
 
     A value that somebody writes meanwhile is left as they wrote it; one that does not open is left and reported.
