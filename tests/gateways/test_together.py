@@ -54,7 +54,7 @@ def test_activating_and_banning_at_once_end_one_after_the_other(global_type):
     raised = at_once(
         lambda: actions.activate_key(owner=copies[0], by="test", now=LATER),
         lambda: actions.ban_key(key=old, reason="stolen", by="test", now=LATER),
-        lambda: gateway_at("active", copies[1]),
+        lambda: actions.create_gateway(gateway_type=copies[1], **BY),
     )
     assert raised == [None, None, None]
     assert states(global_type) == {"banned": 1, "active": 1}
