@@ -1,8 +1,9 @@
 """The currency of the data plane: what every adapter speaks and all that leaves it.
 
 Time is aware UTC. `ts` is the instant of a sample, or the END of an interval; `interval_s` is 0 for a sample.
-Signs are SEN's everywhere in the project: plus flows into the site or load, minus flows out. PV power is ≤ 0, a charging
-battery and imported grid power are > 0. `*_in_*` is import or charge, `*_out_*` export, discharge or generation.
+Signs are SEN's everywhere in the project: plus flows into the site or load, minus flows out. PV power is ≤ 0, a
+charging battery and imported grid power are > 0. `*_in_*` is import or charge, `*_out_*` export, discharge or
+generation.
 What the vendor does not give stays None; never a made-up zero.
 """
 
@@ -17,6 +18,9 @@ from typing import Any
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 MAX_AHEAD = timedelta(minutes=5)
+MAX_SERIAL = 100
+_LONGEST_INTERVAL_S = 366 * 86_400
+_LIMIT = 10**12  # with 3 decimals, the 15 digits that SQLite keeps; a terawatt hour is no home
 
 
 class ReadingInvalid(ValueError):
@@ -42,10 +46,19 @@ class Quality(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DerKey:
-    """Which energy resource of a system: its kind and the serial the vendor knows it by."""
+    """Which energy resource of a system: its kind and the serial SEN sees.
+
+    The serial is unique in its system, whatever the kind: SEN tells points apart by gateway, serial and time. Raises
+    ReadingInvalid for a serial that is empty, longer than 100 characters or not printable.
+    """
 
     kind: Kind
     sn: str
+
+    def __post_init__(self) -> None:
+        if not self.sn or len(self.sn) > MAX_SERIAL or not self.sn.isprintable():
+            msg = f"not a serial: {self.sn[:MAX_SERIAL]!r}"
+            raise ReadingInvalid(msg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,30 +83,23 @@ class Reading:
     quality: Quality = Quality.MEASURED
 
     def __post_init__(self) -> None:
-        if self.ts.tzinfo is not UTC:
-            if self.ts.tzinfo is None:
-                msg = f"time without a zone: {self.ts}"
-                raise ReadingInvalid(msg)
-            object.__setattr__(self, "ts", self.ts.astimezone(UTC))
+        if self.ts.tzinfo is None:
+            msg = f"time without a zone: {self.ts}"
+            raise ReadingInvalid(msg)
+        if self.ts.tzinfo is not UTC or self.ts.microsecond % 1000:
+            # SEN knows milliseconds: two times that it would take for one are one here as well.
+            at = self.ts.astimezone(UTC)
+            object.__setattr__(self, "ts", at.replace(microsecond=at.microsecond // 1000 * 1000))
         if self.ts < EARLIEST:
             msg = f"time before 2000: {self.ts}"
             raise ReadingInvalid(msg)
-        if self.interval_s < 0:
-            msg = f"negative interval: {self.interval_s}"
+        if not 0 <= self.interval_s <= _LONGEST_INTERVAL_S:
+            msg = f"an interval of {self.interval_s} s"
             raise ReadingInvalid(msg)
         for name in VALUES:
             value = getattr(self, name)
-            if value is None:
-                continue
-            if not math.isfinite(value):
-                msg = f"{name} is not a finite number: {value}"
-                raise ReadingInvalid(msg)
-            if value < 0 and name in _NEVER_NEGATIVE:
-                msg = f"{name} is negative: {value}"
-                raise ReadingInvalid(msg)
-        if self.soc is not None and not 0 <= self.soc <= 1:
-            msg = f"soc is outside 0 to 1: {self.soc}"
-            raise ReadingInvalid(msg)
+            if value is not None:
+                _check(name, value)
         if self.is_empty:
             msg = "no value at all"
             raise ReadingInvalid(msg)
@@ -120,3 +126,18 @@ class Reading:
 
 VALUES = tuple(f.name for f in fields(Reading) if f.name not in ("ts", "interval_s", "quality"))
 _NEVER_NEGATIVE = frozenset({"energy_in_wh", "energy_out_wh", "total_in_wh", "total_out_wh"})
+
+
+def _check(name: str, value: Any) -> None:
+    """Raise ReadingInvalid for a value that cannot be true, so that neither database nor SEN has to choke on it."""
+    if not math.isfinite(value):
+        msg = f"{name} is not a finite number: {value}"
+    elif abs(value) >= _LIMIT:
+        msg = f"{name} is beyond belief: {value}"
+    elif value < 0 and name in _NEVER_NEGATIVE:
+        msg = f"{name} is negative: {value}"
+    elif name == "soc" and not 0 <= value <= 1:
+        msg = f"soc is outside 0 to 1: {value}"
+    else:
+        return
+    raise ReadingInvalid(msg)

@@ -17,7 +17,7 @@ from gateways.vault import Signer
 from ingest.readings import Kind, Reading
 
 MAX_POINTS = 60
-MAX_PAYLOAD_BYTES = 64 * 1024 * 3 // 4  # base64 makes 64 KiB of it
+MAX_PAYLOAD_BYTES = 63 * 1024 * 3 // 4  # base64 makes 63 KiB of it, header and signature stay well below the 64th
 _FIELDS = {
     Kind.PV: (("total_generation_Wh", "total_out_wh"), ("heatsink_C", "temperature_c")),
     Kind.BATTERY: (
@@ -32,7 +32,9 @@ _FIELDS = {
 }
 
 
-def der_object(kind: Kind, reading: Reading, *, make: str = "", rated_power_w: float | None = None) -> dict[str, Any] | None:
+def der_object(
+    kind: Kind, reading: Reading, *, make: str = "", rated_power_w: float | None = None
+) -> dict[str, Any] | None:
     """Return SEN's DER object of a reading, or None when SEN's model has no place for any of its values.
 
     Values that are unknown are left out, never null or 0. Power that the vendor gives only as energy over the interval
@@ -45,7 +47,8 @@ def der_object(kind: Kind, reading: Reading, *, make: str = "", rated_power_w: f
     known = len(point)
     power = _average_power(reading) if reading.power_w is None else reading.power_w
     if power is not None:
-        point["W"] = round(power)
+        # At night an inverter draws a few watts; SEN's PV is never above 0, and would refuse the message.
+        point["W"] = round(min(power, 0) if kind is Kind.PV else power)
     for name, attribute in _FIELDS[kind]:
         value = getattr(reading, attribute)
         if value is not None:
@@ -77,7 +80,15 @@ def encode(*, device: str, operation: str, model: str, dtype: str, sn: str, payl
 
 @functools.lru_cache(maxsize=50_000)
 def _header(device: str, operation: str, model: str, dtype: str, sn: str) -> bytes:
-    fields = {"alg": "ES256", "typ": "JWT", "device": device, "opr": operation, "model": model, "dtype": dtype, "sn": sn}
+    fields = {
+        "alg": "ES256",
+        "typ": "JWT",
+        "device": device,
+        "opr": operation,
+        "model": model,
+        "dtype": dtype,
+        "sn": sn,
+    }
     return _base64url(orjson.dumps(fields))
 
 
@@ -93,9 +104,9 @@ def _average_power(reading: Reading) -> float | None:
 
 
 def _split(part: list[tuple[Reading, dict[str, Any]]]) -> Iterator[tuple[Sequence[Reading], str]]:
-    text = orjson.dumps({str(point["timestamp"]): point for _, point in part}).decode()
-    if len(text) <= MAX_PAYLOAD_BYTES or len(part) == 1:
-        yield [reading for reading, _ in part], text
+    payload = orjson.dumps({str(point["timestamp"]): point for _, point in part})
+    if len(payload) <= MAX_PAYLOAD_BYTES or len(part) == 1:
+        yield [reading for reading, _ in part], payload.decode()
         return
     half = len(part) // 2
     yield from _split(part[:half])
