@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -33,9 +34,7 @@ def left(connection: Connection, quotas: tuple[Quota, ...], now: datetime) -> di
     """Return what is left of each quota in its present period, e.g. {"30 days, 0:00:00": 1500}."""
     remaining = {}
     for quota in quotas:
-        use = BudgetUse.objects.filter(
-            key=_key(connection, quota), period_s=quota.period.total_seconds(), period_start=_period_start(quota, now)
-        ).first()
+        use = BudgetUse.objects.filter(**_period(connection, quota, now)).first()
         remaining[str(quota.period)] = quota.limit - (use.used if use else 0)
     return remaining
 
@@ -44,13 +43,20 @@ def _take_once(connection: Connection, quotas: tuple[Quota, ...], now: datetime)
     """Take from all quotas; return the one that is used up and the seconds until it is not, having taken none."""
     with transaction.atomic():
         for quota in quotas:
-            start = _period_start(quota, now)
-            where = {"key": _key(connection, quota), "period_s": int(quota.period.total_seconds()), "period_start": start}
-            BudgetUse.objects.get_or_create(**where)
-            if not BudgetUse.objects.filter(**where, used__lt=quota.limit).update(used=F("used") + 1):
+            use, _ = BudgetUse.objects.get_or_create(**_period(connection, quota, now))
+            if not BudgetUse.objects.filter(pk=use.pk, used__lt=quota.limit).update(used=F("used") + 1):
                 transaction.set_rollback(True)
-                return quota, max(0.05, (start + quota.period - now).total_seconds())
+                return quota, max(0.05, (use.period_start + quota.period - now).total_seconds())
     return None
+
+
+def _period(connection: Connection, quota: Quota, now: datetime) -> dict[str, Any]:
+    """Return what identifies the row that counts a quota's present period."""
+    return {
+        "key": _key(connection, quota),
+        "period_s": int(quota.period.total_seconds()),
+        "period_start": _period_start(quota, now),
+    }
 
 
 def _key(connection: Connection, quota: Quota) -> str:

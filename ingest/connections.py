@@ -89,6 +89,7 @@ def reconnect(*, connection: Connection, secrets: Mapping[str, str], by: By, now
     seal_secrets(connection, secrets)
     connection.credential = None  # a credential would win over the account's own secrets
     connection.status, connection.next_pull_at, connection.failures = Connection.Status.ACTIVE, now, 0
+    connection.round_began_at = None
     connection.save()
     _record(connection, events.CONNECTION_RECOVERED, by, now)
     return connection
@@ -137,7 +138,7 @@ def resume(*, connection: Connection, by: By, now: datetime) -> None:
 def pull_soon(*, connection: Connection, now: datetime) -> None:
     """Pull an account with the next tick, whatever it waits for."""
     active = Connection.objects.filter(pk=connection.pk, status=Connection.Status.ACTIVE)
-    if not active.update(next_pull_at=now):
+    if not active.update(next_pull_at=now, round_began_at=None):
         msg = "Only an active account is pulled: resume or reconnect it first."
         raise ValidationError(msg)
 
@@ -208,7 +209,9 @@ def _secrets_field(row: VendorCredential | Connection) -> SealedField:
 
 
 def _go_on(connection: Connection, name: str, by: By, now: datetime) -> None:
-    Connection.objects.filter(pk=connection.pk).update(status=Connection.Status.ACTIVE, next_pull_at=now, failures=0)
+    Connection.objects.filter(pk=connection.pk).update(
+        status=Connection.Status.ACTIVE, next_pull_at=now, round_began_at=None, failures=0
+    )
     _record(connection, name, by, now)
 
 

@@ -16,14 +16,14 @@ from datetime import datetime, timedelta
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from gateways import events, queries
 from gateways.events import By
-from gateways.models import Gateway
+from gateways.models import Gateway, GatewayKey
 from ingest import minutes, tallies
 from ingest.models import Attempt, GatewayQueue, Message, Tally
-from ingest.sen.errors import DELIVERED, Answer, SenError, SenThrottled
+from ingest.sen.errors import SenError, SenThrottled
 
 LEASE = timedelta(seconds=45)
 MAX_QUEUES = 1000
@@ -72,7 +72,7 @@ def enqueue(*, gateway_id: int, messages: Sequence[Message], now: datetime) -> N
     if not messages:
         return
     GatewayQueue.objects.get_or_create(gateway_id=gateway_id, defaults={"due_at": now})
-    Message.objects.bulk_create(messages, batch_size=500)
+    _insert(messages)
     _add_waiting(gateway_id, len(messages), now)
 
 
@@ -114,11 +114,11 @@ def record(outcomes: Iterable[Outcome], *, vendors: dict[int, str], now: datetim
     mine = [by_gateway[pk] for pk in ours.order_by("pk").values_list("pk", flat=True)]
     delivered = [message for outcome in mine for message in outcome.delivered]
     Message.objects.filter(pk__in=delivered).update(state=_State.DELIVERED, done_at=now)
-    for outcome in mine:
-        for message, reason in outcome.refused:
-            Message.objects.filter(pk=message).update(state=_State.HELD, held_reason=reason[:500], done_at=now)
+    for reason, refused in _by_reason(mine).items():
+        Message.objects.filter(pk__in=refused).update(state=_State.HELD, held_reason=reason[:500], done_at=now)
     Attempt.objects.bulk_create([attempt for outcome in mine for attempt in outcome.attempts])
     _free_queues(mine, now)
+    _record_holds(mine, now)
     tries = [(vendors.get(o.claim.gateway_id, ""), name, seconds) for o in mine for name, seconds in o.tries]
     tallies.add(Tally.Kind.PUSH, tries)
     minutes.add({o.claim.gateway_id: len(o.delivered) for o in mine if o.delivered}, now=now)
@@ -128,7 +128,7 @@ def record(outcomes: Iterable[Outcome], *, vendors: dict[int, str], now: datetim
 @transaction.atomic
 def hold_queue(*, gateway: Gateway, reason: str, by: By, now: datetime) -> None:
     """Hold a gateway's queue until somebody releases it."""
-    GatewayQueue.objects.filter(pk=gateway.pk).update(held_at=now, held_reason=reason[:500])
+    GatewayQueue.objects.filter(pk=gateway.pk).update(held_at=now, held_reason=reason[:500], held_by_push=False)
     _record_event(gateway, events.QUEUE_HELD, by, now, reason=reason)
 
 
@@ -136,7 +136,7 @@ def hold_queue(*, gateway: Gateway, reason: str, by: By, now: datetime) -> None:
 def release_queue(*, gateway: Gateway, by: By, now: datetime) -> bool:
     """Let a held queue go on; return False if it was not held."""
     changed = GatewayQueue.objects.filter(pk=gateway.pk, held_at__isnull=False).update(
-        held_at=None, held_reason="", failures=0, due_at=now
+        held_at=None, held_reason="", held_by_push=False, failures=0, due_at=now
     )
     if changed:
         _record_event(gateway, events.QUEUE_RELEASED, by, now)
@@ -162,27 +162,27 @@ def retry_message(*, message: Message, by: By, now: datetime) -> bool:
 
 
 @transaction.atomic
-def hold_expired(*, now: datetime) -> int:
-    """Hold messages that could not be delivered for 72 hours, with that as the reason; return how many."""
-    failing = claimable(now).filter(failures__gt=0)
-    count = 0
-    for queue in failing.select_for_update(of=("self",)):
-        old = Message.objects.filter(gateway=queue.gateway_id, state=_State.WAITING, created_at__lt=now - MAX_AGE)
-        reason = f"Not delivered within 72 hours. Last error: {queue.last_error}"[:500]
-        held = old.update(state=_State.HELD, held_reason=reason, done_at=now)
-        GatewayQueue.objects.filter(pk=queue.pk).update(waiting=F("waiting") - held)
-        count += held
-    return count
+def hold_undeliverable(*, now: datetime) -> int:
+    """Hold what keeps failing for 72 hours, and what a gateway that was released leaves behind; return how many."""
+    idle = GatewayQueue.objects.filter(_free(now), waiting__gt=0).select_for_update(of=("self",)).order_by("pk")
+    released = Q(gateway__status=Gateway.Status.RELEASED)
+    failing = idle.exclude(released).filter(failures__gt=0, held_at=None).annotate(oldest_at=_head_created_at())
+    held = 0
+    for queue in failing.filter(oldest_at__lt=now - MAX_AGE):
+        reason = f"Not delivered within 72 hours. Last error: {queue.last_error}"
+        held += _hold_waiting(queue, reason, now, created_at__lt=now - MAX_AGE)
+    for abandoned in idle.filter(released):
+        held += _hold_waiting(abandoned, "The gateway was released before this was delivered.", now)
+    return held
 
 
 def release_rekeyed(*, now: datetime) -> int:
     """Release queues that SEN's 401 or 403 held, if their gateway has got another key since; return how many."""
-    held = GatewayQueue.objects.filter(held_at__isnull=False).select_related(
-        "gateway__gateway_type", "gateway__partner"
-    )
+    keys = GatewayKey.objects.filter(state=GatewayKey.State.ACTIVE, registered_at__gt=OuterRef("held_at"))
+    newer = keys.filter(Q(gateway=OuterRef("pk")) | Q(gateway_type=OuterRef("gateway__gateway_type")))
     count = 0
-    for queue in held:
-        key = queries.active_key(queue.gateway)
+    for queue in GatewayQueue.objects.filter(Exists(newer), held_by_push=True).select_related("gateway__partner"):
+        key = queries.active_key(queue.gateway)  # a gateway's own old key goes before a newer one of its type
         if key and queue.held_at and key.registered_at and key.registered_at > queue.held_at:
             count += release_queue(gateway=queue.gateway, by="sweep", now=now)
     return count
@@ -195,8 +195,7 @@ def oldest_waiting() -> QuerySet[GatewayQueue]:
 
 def with_oldest(queues: QuerySet[GatewayQueue]) -> QuerySet[GatewayQueue]:
     """Give queues `oldest_at`: when the head of their waiting messages came in, None if nothing waits."""
-    head = Message.objects.filter(gateway=OuterRef("pk"), state=_State.WAITING).order_by("id").values("created_at")
-    return queues.annotate(oldest_at=Subquery(head[:1]))
+    return queues.annotate(oldest_at=_head_created_at())
 
 
 def why_waiting(queue: GatewayQueue, *, has_key: bool) -> str:
@@ -206,13 +205,21 @@ def why_waiting(queue: GatewayQueue, *, has_key: bool) -> str:
     if queue.gateway.status != Gateway.Status.ACTIVE:
         return f"The gateway is {queue.gateway.get_status_display()}."
     if not has_key:
-        return "The gateway has no active key: its key is banned or SEN does not know it yet. Rotate the key and register it."
+        return (
+            "The gateway has no active key: its key is banned or SEN does not know it yet."
+            " Rotate the key and register it."
+        )
     return ""
 
 
 def backoff_s(failures: int) -> float:
     """Return the seconds until the next try after `failures` failed ones: full jitter, 1 s doubling to 256 s."""
     return random.uniform(0, min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** min(failures, 10)))  # noqa: S311  no secret
+
+
+def _head_created_at() -> Subquery:
+    waiting = Message.objects.filter(gateway=OuterRef("pk"), state=_State.WAITING)
+    return Subquery(waiting.order_by("id").values("created_at")[:1])
 
 
 def _free(now: datetime) -> Q:
@@ -226,14 +233,14 @@ def _add_waiting(gateway_id: int, count: int, now: datetime) -> None:
 
 
 def _free_queues(mine: list[Outcome], now: datetime) -> None:
-    """Update the queues: those that went well in a few statements, the others one by one."""
+    """Update the queues: those that went well in a few statements, the others in one."""
     well: dict[int, list[int]] = defaultdict(list)
+    troubled: dict[int, Outcome] = {}
     for outcome in mine:
-        done = len(outcome.delivered) + len(outcome.refused)
-        if outcome.problem is None and not outcome.held_reason and not outcome.refused:
-            well[done].append(outcome.claim.gateway_id)
+        if outcome.error:
+            troubled[outcome.claim.gateway_id] = outcome
         else:
-            _free_troubled(outcome, done, now)
+            well[len(outcome.delivered)].append(outcome.claim.gateway_id)
     for done, gateway_ids in well.items():
         delivery = {"failures": 0, "last_delivered_at": now} if done else {}
         GatewayQueue.objects.filter(pk__in=gateway_ids).update(
@@ -244,11 +251,20 @@ def _free_queues(mine: list[Outcome], now: datetime) -> None:
             due_at=now,
             **delivery,
         )
+    queues = list(GatewayQueue.objects.filter(pk__in=troubled))
+    for queue in queues:
+        _note_trouble(queue, troubled[queue.pk], now)
+    GatewayQueue.objects.bulk_update(queues, _TROUBLE, batch_size=200)
 
 
-def _free_troubled(outcome: Outcome, done: int, now: datetime) -> None:
-    queue = GatewayQueue.objects.get(pk=outcome.claim.gateway_id)
-    queue.waiting -= done
+_TROUBLE = (
+    "waiting", "delivered", "lease", "leased_until", "due_at", "failures", "last_delivered_at", "last_error_at",
+    "last_error", "held_at", "held_reason", "held_by_push",
+)  # fmt: skip
+
+
+def _note_trouble(queue: GatewayQueue, outcome: Outcome, now: datetime) -> None:
+    queue.waiting -= len(outcome.delivered) + len(outcome.refused)
     queue.delivered += len(outcome.delivered)
     queue.lease = queue.leased_until = None
     queue.last_error, queue.last_error_at = outcome.error[:500], now
@@ -257,11 +273,53 @@ def _free_troubled(outcome: Outcome, done: int, now: datetime) -> None:
     if outcome.problem is not None:
         queue.failures += 1
         queue.due_at = now + timedelta(seconds=_delay_s(outcome, queue.failures))
-    queue.save()
-    if outcome.held_reason:
-        hold_queue(gateway=queue.gateway, reason=outcome.held_reason, by="push", now=now)
-    for message, reason in outcome.refused:
-        _record_event(queue.gateway, events.MESSAGE_HELD, "push", now, message=message, reason=reason[:200])
+    if outcome.held_reason and queue.held_at is None:
+        queue.held_at, queue.held_reason, queue.held_by_push = now, outcome.held_reason[:500], True
+
+
+def _record_holds(mine: list[Outcome], now: datetime) -> None:
+    """Write the events of what is held, partner by partner: two workers take the partners' locks in the same order."""
+    holding = {o.claim.gateway_id: o for o in mine if o.held_reason or o.refused}
+    for gateway in Gateway.objects.filter(pk__in=holding).select_related("partner").order_by("partner", "pk"):
+        outcome = holding[gateway.pk]
+        if outcome.held_reason:
+            _record_event(gateway, events.QUEUE_HELD, "push", now, reason=outcome.held_reason)
+        if outcome.refused:
+            refused = [{"message": message, "reason": reason[:200]} for message, reason in outcome.refused]
+            entries = [(f"gateway:{gateway.serial}", data) for data in refused]
+            events.record_each(partner=gateway.partner, name=events.MESSAGE_HELD, entries=entries, by="push", now=now)
+
+
+def _by_reason(mine: list[Outcome]) -> dict[str, list[int]]:
+    messages: dict[str, list[int]] = defaultdict(list)
+    for outcome in mine:
+        for message, reason in outcome.refused:
+            messages[reason].append(message)
+    return messages
+
+
+def _hold_waiting(queue: GatewayQueue, reason: str, now: datetime, **which: datetime) -> int:
+    """Hold waiting messages of a locked queue. Whoever had it before its lease lapsed cannot record any more."""
+    waiting = Message.objects.filter(gateway=queue.pk, state=_State.WAITING, **which)
+    held = waiting.update(state=_State.HELD, held_reason=reason[:500], done_at=now)
+    GatewayQueue.objects.filter(pk=queue.pk).update(waiting=F("waiting") - held, lease=None, leased_until=None)
+    return held
+
+
+def _insert(messages: Sequence[Message]) -> None:
+    """Insert by plain statements: bulk_create sends arrays to PostgreSQL, and to quote JSON in those is slow."""
+    adapt = database.ops.adapt_datetimefield_value
+    rows = [
+        (m.gateway_id, m.der_id, m.payload, m.points, adapt(m.first_ts), adapt(m.last_ts), adapt(m.created_at))
+        for m in messages
+    ]
+    with database.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO ingest_message"
+            " (gateway_id, der_id, payload, points, first_ts, last_ts, created_at, state, held_reason)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, 'waiting', '')",
+            rows,
+        )
 
 
 def _delay_s(outcome: Outcome, failures: int) -> float:

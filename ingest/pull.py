@@ -1,27 +1,31 @@
 """Fetch → normalize → hand over to the store: one pull of one connection.
 
-A pull works in slices: it takes a lease on the connection, reads window after window, and each window is stored with
-its cursor. When time or quota is over, the rest waits in `next_pull_at`; nothing is read twice, nothing is skipped.
+A pull works in slices: it takes a lease on the connection, goes through its systems, reads window after window, and
+each window is stored with its cursor. When time or quota is over, the round goes on in the next slice with the systems
+it has not been to; nothing is skipped.
 """
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 
 from gateways import events, vault
-from ingest import connections, store, tallies, vendors
+from gateways.models import Gateway
+from ingest import connections, store, tallies, vendors, windows
 from ingest.models import Connection, Der, PullRun, System, Tally
-from ingest.readings import DerKey, Kind, Reading, ReadingInvalid
-from ingest.vendors.base import Dropped, PullPolicy, VendorAdapter, VendorDer, VendorSystem, Window
+from ingest.readings import ReadingInvalid
+from ingest.vendors.base import PullPolicy, VendorAdapter, VendorSystem, Window
 from ingest.vendors.errors import (
     Scope,
     VendorAuthFailed,
@@ -34,7 +38,7 @@ from ingest.vendors.errors import (
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=60)  # longer than a task may take
 _OUTCOMES = {
     VendorUnavailable: PullRun.Outcome.UNAVAILABLE,
     VendorThrottled: PullRun.Outcome.THROTTLED,
@@ -43,14 +47,15 @@ _OUTCOMES = {
     VendorUnsupported: PullRun.Outcome.UNSUPPORTED,
 }
 _FIRST_DELAY, _LONGEST_DELAY = timedelta(seconds=30), timedelta(hours=1)
+_ENOUGH_FAILED = 3  # systems in a row from the start: then it is the vendor, not a home
 
 
-@dataclass(frozen=True)
-class Pulled:
-    """What one window gave."""
+@dataclass
+class _Slice:
+    """How a slice went: whether the round is over, and the first system that could not be read while others could."""
 
-    readings: list[tuple[DerKey, Reading]]
-    dropped: Dropped
+    finished: bool = True
+    trouble: VendorError | None = None
 
 
 def due(now: datetime) -> list[int]:
@@ -68,7 +73,7 @@ def pull_connection(*, connection_id: int, clock: Callable[[], datetime], until:
     if connection is None:
         return False
     try:
-        finished = _pull(connection, clock=clock, until=until)
+        ended = _pull(connection, clock=clock, until=until)
     except VendorError as error:
         _note_failure(connection, error, clock())
     except vault.VaultError as error:
@@ -77,113 +82,117 @@ def pull_connection(*, connection_id: int, clock: Callable[[], datetime], until:
         log.exception("pull failed", connection=str(connection.uid))
         _note_trouble(connection, f"A fault of the portal: {type(error).__name__}. See its log.", clock())
     else:
-        _note_success(connection, clock(), finished=finished)
+        _note_end(connection, ended, clock())
     return True
 
 
-def windows(system: System, policy: PullPolicy, now: datetime, since: datetime | None = None) -> list[Window]:
-    """Return the spans to read, oldest first, none longer than the policy's cap.
-
-    A pull starts a little behind the last one, because late data still grows there; a new system starts with the
-    policy's first look back.
-    """
-    if since is None:
-        pulled = system.pulled_through
-        since = now - policy.first_lookback if pulled is None else pulled - policy.lookback
-    return spans(since, now, policy.window_cap)
-
-
-def spans(start: datetime, end: datetime, cap: timedelta) -> list[Window]:
-    """Cut [start, end) into windows no longer than `cap`, oldest first."""
-    cut = []
-    while start < end:
-        cut.append(Window(start, min(start + cap, end)))
-        start = cut[-1].end
-    return cut
-
-
-def read_window(adapter: VendorAdapter, system: VendorSystem, window: Window, now: datetime) -> Pulled:
-    """Fetch and normalize one window. Raises VendorError; single bad records are counted and dropped."""
-    readings, dropped = [], Dropped()
-    for number, page in enumerate(adapter.fetch(system, window), 1):
-        if number > adapter.policy.page_budget:
-            msg = f"more than {adapter.policy.page_budget} pages for one window"
-            raise VendorReplyInvalid(msg)
-        for key, reading in adapter.normalize(system, page, dropped):
-            try:
-                reading.check_not_ahead(now)
-            except ReadingInvalid as error:
-                dropped.add(str(error))
-            else:
-                readings.append((key, reading))
-    return Pulled(readings, dropped)
-
-
-def vendor_system(system: System) -> VendorSystem:
-    """Return a stored system in the adapters' words."""
-    return VendorSystem(
-        external_id=system.external_id, name=system.name, timezone=system.timezone,
-        latitude=system.latitude, longitude=system.longitude,
-        ders=[
-            VendorDer(
-                DerKey(Kind(der.kind), der.sn), name=der.name, make=der.make, model=der.model,
-                rated_power_w=der.rated_power_w, external_id=der.external_id,
-            )
-            for der in system.ders.all()
-        ],
-    )  # fmt: skip
-
-
 def discover(connection: Connection, adapter: VendorAdapter, now: datetime) -> None:
-    """List the account's systems and DERs and write down what is new, changed or gone."""
-    found = adapter.systems()
+    """List the account's systems and DERs and write down what is new, changed or gone. Raises VendorError."""
+    try:
+        found = adapter.systems()
+    except ReadingInvalid as error:
+        raise VendorReplyInvalid(str(error)) from error
     with transaction.atomic():
         for listed in found:
             _save_system(connection, listed, now)
         listed_ids = [listed.external_id for listed in found]
-        connection.systems.exclude(external_id__in=listed_ids).filter(gone_at=None).update(gone_at=now)
-        Connection.objects.filter(pk=connection.pk).update(discovered_at=now)
+        gone = connection.systems.exclude(external_id__in=listed_ids).filter(gone_at=None).update(gone_at=now)
+        # When something is gone, the list is asked for once more with the next pull: it may have been cut short.
+        Connection.objects.filter(pk=connection.pk).update(discovered_at=None if gone else now)
 
 
 def close_lost_runs(*, now: datetime) -> int:
     """Close runs whose worker is gone, so that nobody waits for them; return how many."""
-    lost = PullRun.objects.filter(_free_connection(now), outcome=PullRun.Outcome.RUNNING, started_at__lt=now - LEASE)
+    free = Q(connection__lease__isnull=True) | Q(connection__leased_until__lt=now)
+    lost = PullRun.objects.filter(free, outcome=PullRun.Outcome.RUNNING, started_at__lt=now - LEASE)
     return lost.update(
-        outcome=PullRun.Outcome.LOST, finished_at=now, error="The worker ended in the middle. What it stored stands; the rest is pulled again."
+        outcome=PullRun.Outcome.LOST,
+        finished_at=now,
+        error="The worker ended in the middle. What it stored stands; the rest is pulled again.",
     )
 
 
-def _pull(connection: Connection, *, clock: Callable[[], datetime], until: float) -> bool:
-    """Pull all systems; return False when time was over before all were read."""
+def systems_of(connection: Connection) -> list[System]:
+    """Return the systems that are pulled: with a gateway that is not released, still listed; longest waiting first."""
+    pulled = connection.systems.filter(gateway__isnull=False, gone_at=None)
+    kept = pulled.exclude(gateway__status=Gateway.Status.RELEASED).prefetch_related("ders")
+    return list(kept.order_by(F("tried_at").asc(nulls_first=True), "pk"))
+
+
+def _pull(connection: Connection, *, clock: Callable[[], datetime], until: float) -> _Slice:
+    """Go through the systems that this round has not been to. Raises VendorError when no system can be read."""
     adapter = connections.open_adapter(connection, clock=clock)
-    now = clock()
-    if connection.discovered_at is None or connection.discovered_at < now - adapter.policy.discover_every:
+    ended, pulled, failed = _Slice(trouble=_discover_if_due(connection, adapter, clock)), 0, 0
+    for system in _of_round(connection):
+        try:
+            ended.finished = _pull_system(connection, system, adapter, clock=clock, until=until)
+        except VendorError as error:
+            failed += 1
+            ended.trouble = ended.trouble or error
+            if _concerns_all(error) or (failed >= _ENOUGH_FAILED and not pulled):
+                raise
+        else:
+            pulled += 1
+        if ended.finished:
+            System.objects.filter(pk=system.pk).update(tried_at=clock())
+        if not ended.finished or time.monotonic() >= until:
+            ended.finished = False
+            break
+    if ended.trouble and not pulled:
+        raise ended.trouble
+    return ended
+
+
+def _discover_if_due(
+    connection: Connection, adapter: VendorAdapter, clock: Callable[[], datetime]
+) -> VendorError | None:
+    """List the systems if it is time; return the trouble with that, if what is known already can be read without."""
+    now, last = clock(), connection.discovered_at
+    if last is not None and last >= now - adapter.policy.discover_every:
+        return None
+    try:
         with _running(connection, None, adapter, clock):
             discover(connection, adapter, now)
-    systems = connection.systems.filter(gateway__isnull=False, gone_at=None).exclude(gateway__status="released")
-    for system in systems.order_by(F("pulled_through").asc(nulls_first=True)).prefetch_related("ders"):
-        if not _pull_system(connection, system, adapter, clock=clock, until=until):
-            return False
-    return True
+    except VendorError as error:
+        if last is None or _concerns_all(error):
+            raise
+        return error
+    return None
+
+
+def _of_round(connection: Connection) -> list[System]:
+    began = connection.round_began_at
+    return [system for system in systems_of(connection) if not (began and system.tried_at and system.tried_at >= began)]
+
+
+def _concerns_all(error: VendorError) -> bool:
+    """Whether asking for the account's other systems makes no sense."""
+    return isinstance(error, VendorAuthFailed) or (
+        isinstance(error, VendorThrottled) and error.scope is not Scope.SYSTEM
+    )
 
 
 def _pull_system(
     connection: Connection, system: System, adapter: VendorAdapter, *, clock: Callable[[], datetime], until: float
 ) -> bool:
-    described, silent_since, oldest = vendor_system(system), system.last_reading_at, None
+    """Read a system's windows; return False when there is more to read."""
+    described, silent_since, oldest = windows.described(system), system.last_reading_at, None
     with _running(connection, system, adapter, clock) as run:
-        for number, span in enumerate(windows(system, adapter.policy, clock())):
+        for number, window in enumerate(windows.of(system, adapter.policy, clock())):
             if number and time.monotonic() >= until:
                 return False
-            pulled = read_window(adapter, described, span, clock())
-            _note_window(run, system, span, pulled.dropped)
-            store.store_readings(system=system, readings=pulled.readings, now=clock(), pulled_through=span.end, run=run)
+            pulled = windows.read(adapter, described, window, clock())
+            _note_window(run, system, window, pulled)
+            store.store_readings(
+                system=system, readings=pulled.readings, now=clock(), pulled_through=window.end, run=run
+            )
             oldest = min([reading.ts for _, reading in pulled.readings] + ([oldest] if oldest else []), default=None)
-        return not _reopen_gap(system, silent_since, oldest, adapter.policy, clock()) and time.monotonic() < until
+        return not _reopen_gap(system, silent_since, oldest, adapter.policy, clock())
 
 
-def _note_window(run: PullRun, system: System, span: Window, dropped: Dropped) -> None:
-    run.window_start = run.window_start or span.start
+def _note_window(run: PullRun, system: System, window: Window, pulled: windows.Pulled) -> None:
+    run.window_start = run.window_start or window.start
+    dropped = pulled.dropped
     PullRun.objects.filter(pk=run.pk).update(dropped=F("dropped") + dropped.count, window_start=run.window_start)
     if dropped.count:
         log.warning("records dropped", system=system.pk, count=dropped.count, reasons=dropped.reasons)
@@ -199,54 +208,75 @@ def _reopen_gap(
     return bool(System.objects.filter(pk=system.pk, pulled_through__gt=reopened).update(pulled_through=reopened))
 
 
-class _running:  # noqa: N801  used like a function, as context managers are
-    """Opens a PullRun and closes it with what happened."""
-
-    def __init__(self, connection: Connection, system: System | None, adapter: VendorAdapter, clock: Callable[[], datetime]) -> None:
-        self.connection, self.adapter, self.clock = connection, adapter, clock
-        self.requests_before = adapter.http.requests_made
-        self.run = PullRun.objects.create(connection=connection, system=system, started_at=clock())
-
-    def __enter__(self) -> PullRun:
-        return self.run
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        now = self.clock()
-        outcome = PullRun.Outcome.OK if error is None else _OUTCOMES.get(type(error), PullRun.Outcome.ERROR)  # type: ignore[arg-type]
+@contextlib.contextmanager
+def _running(
+    connection: Connection, system: System | None, adapter: VendorAdapter, clock: Callable[[], datetime]
+) -> Iterator[PullRun]:
+    """Open a PullRun and close it with what happened."""
+    before, began = adapter.http.requests_made, clock()
+    run = PullRun.objects.create(connection=connection, system=system, started_at=began)
+    outcome, text = PullRun.Outcome.OK, ""
+    try:
+        yield run
+    except BaseException as error:
+        outcome = _OUTCOMES.get(type(error), PullRun.Outcome.ERROR)
+        # Only the texts of the vendors' errors are known to hold no secret.
+        text = str(error) if isinstance(error, VendorError) else type(error).__name__
+        raise
+    finally:
+        now, requests = clock(), adapter.http.requests_made - before
         with transaction.atomic():
-            PullRun.objects.filter(pk=self.run.pk).update(
-                outcome=outcome, finished_at=now, error=str(error or "")[:500],
-                requests=self.adapter.http.requests_made - self.requests_before,
-            )  # fmt: skip
-            tallies.add(Tally.Kind.PULL, [(self.connection.vendor, outcome, (now - self.run.started_at).total_seconds())])
+            ended = PullRun.objects.filter(pk=run.pk)
+            ended.update(outcome=outcome, finished_at=now, error=text[:500], requests=requests)
+            tallies.add(Tally.Kind.PULL, [(connection.vendor, outcome, (now - began).total_seconds())])
 
 
 def _save_system(connection: Connection, listed: VendorSystem, now: datetime) -> None:
+    if len({der.key.sn for der in listed.ders}) < len(listed.ders):
+        msg = f"two energy resources of system {listed.external_id} have the same serial"
+        raise VendorReplyInvalid(msg)
     system, created = System.objects.update_or_create(
-        connection=connection, external_id=listed.external_id,
+        connection=connection,
+        external_id=listed.external_id,
         defaults={
-            "name": listed.name, "timezone": listed.timezone, "latitude": listed.latitude,
-            "longitude": listed.longitude, "gone_at": None,
+            "name": listed.name[:200],
+            "timezone": listed.timezone,
+            "latitude": listed.latitude,
+            "longitude": listed.longitude,
+            "gone_at": None,
         },
-    )  # fmt: skip
+    )
     for der in listed.ders:
         Der.objects.update_or_create(
-            system=system, kind=der.key.kind.value, sn=der.key.sn,
+            system=system,
+            kind=der.key.kind.value,
+            sn=der.key.sn,
             defaults={
-                "name": der.name, "make": der.make, "model": der.model,
-                "rated_power_w": der.rated_power_w, "external_id": der.external_id,
+                "name": der.name[:200],
+                "make": der.make[:100],
+                "model": der.model[:100],
+                "rated_power_w": der.rated_power_w,
+                "external_id": der.external_id,
             },
-        )  # fmt: skip
+        )
     if created:
+        ders = [f"{der.key.kind}:{der.key.sn}" for der in listed.ders]
         events.record(
-            partner=connection.partner, name=events.SYSTEM_DISCOVERED, subject=f"connection:{connection.uid}", by="pull",
-            now=now, data={"system": listed.external_id, "ders": [f"{der.key.kind}:{der.key.sn}" for der in listed.ders]},
-        )  # fmt: skip
+            partner=connection.partner,
+            name=events.SYSTEM_DISCOVERED,
+            subject=f"connection:{connection.uid}",
+            by="pull",
+            now=now,
+            data={"system": listed.external_id, "ders": ders},
+        )
 
 
 def _claim(connection_id: int, now: datetime) -> Connection | None:
-    free = Connection.objects.filter(_free(now), pk=connection_id, status=Connection.Status.ACTIVE, next_pull_at__lte=now)
-    if not free.update(lease=uuid.uuid4(), leased_until=now + LEASE):
+    free = Connection.objects.filter(
+        _free(now), pk=connection_id, status=Connection.Status.ACTIVE, next_pull_at__lte=now
+    )
+    began = Coalesce(F("round_began_at"), now)
+    if not free.update(lease=uuid.uuid4(), leased_until=now + LEASE, round_began_at=began):
         return None
     return Connection.objects.select_related("partner", "credential").get(pk=connection_id)
 
@@ -255,20 +285,23 @@ def _free(now: datetime) -> Q:
     return Q(lease__isnull=True) | Q(leased_until__lt=now)
 
 
-def _free_connection(now: datetime) -> Q:
-    return Q(connection__lease__isnull=True) | Q(connection__leased_until__lt=now)
-
-
 def _end(connection: Connection, **changes: object) -> None:
     """Free the connection, if it is still ours, with what is known now."""
     Connection.objects.filter(pk=connection.pk, lease=connection.lease).update(lease=None, leased_until=None, **changes)
 
 
-def _note_success(connection: Connection, now: datetime, *, finished: bool) -> None:
-    policy = _policy(connection)
+def _note_end(connection: Connection, ended: _Slice, now: datetime) -> None:
+    """Write down a good slice; `trouble` was with single systems, so it does not count as a failure of the account."""
     if connection.failures:
-        log.info("vendor is back", connection=str(connection.uid), vendor=connection.vendor, failures=connection.failures)
-    _end(connection, next_pull_at=now + policy.interval if finished else now, last_success_at=now, failures=0)
+        log.info(
+            "vendor is back", connection=str(connection.uid), vendor=connection.vendor, failures=connection.failures
+        )
+    changes: dict[str, object] = {"last_success_at": now, "failures": 0, "next_pull_at": now}
+    if ended.finished:
+        changes |= {"next_pull_at": now + _policy(connection).interval, "round_began_at": None}
+    if ended.trouble:
+        changes |= {"last_error_at": now, "last_error": _words(ended.trouble)}
+    _end(connection, **changes)
 
 
 def _note_failure(connection: Connection, error: VendorError, now: datetime) -> None:
@@ -277,9 +310,13 @@ def _note_failure(connection: Connection, error: VendorError, now: datetime) -> 
         return
     if not connection.failures:
         log.warning("vendor trouble", connection=str(connection.uid), vendor=connection.vendor, error=str(error))
-    _note_trouble(connection, f"{error} · {error.next_step}", now, retry=error.retry)
+    _note_trouble(connection, _words(error), now, retry=error.retry)
     if isinstance(error, VendorAuthFailed):
         connections.mark_needs_reconnect(connection=connection, reason=str(error), now=now)
+
+
+def _words(error: VendorError) -> str:
+    return f"{error} · {error.next_step}"[:500]
 
 
 def _throttle(connection: Connection, error: VendorThrottled, now: datetime) -> None:
@@ -288,15 +325,19 @@ def _throttle(connection: Connection, error: VendorThrottled, now: datetime) -> 
     if error.scope is Scope.APPLICATION and connection.credential_id:
         sharing = Connection.objects.filter(credential=connection.credential_id, next_pull_at__lt=again)
         sharing.exclude(pk=connection.pk).update(next_pull_at=again)
-    _end(connection, next_pull_at=again, last_error_at=now, last_error=f"{error} · {error.next_step}"[:500])
+    _end(connection, next_pull_at=again, last_error_at=now, last_error=_words(error))
 
 
 def _note_trouble(connection: Connection, text: str, now: datetime, *, retry: bool = True) -> None:
     delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(connection.failures, 10)) if retry else _LONGEST_DELAY
     _end(
-        connection, next_pull_at=now + delay * random.uniform(0.5, 1), failures=connection.failures + 1,  # noqa: S311
-        last_error_at=now, last_error=text[:500],
-    )  # fmt: skip
+        connection,
+        next_pull_at=now + delay * random.uniform(0.5, 1),  # noqa: S311  no secret
+        failures=connection.failures + 1,
+        round_began_at=None,
+        last_error_at=now,
+        last_error=text[:500],
+    )
 
 
 def _policy(connection: Connection) -> PullPolicy:

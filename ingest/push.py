@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import structlog
 from django.conf import settings
@@ -21,6 +20,9 @@ from ingest.outbox import Claim, Outcome, Waiting
 from ingest.sen import client, envelope, errors
 
 log = structlog.get_logger(__name__)
+
+# A batch ends well before its lease: what is then under way has its time-out left, and recording takes time too.
+_BATCH_S = outbox.LEASE.total_seconds() - 15
 
 
 @dataclass(slots=True)
@@ -45,7 +47,7 @@ def push_due(*, clock: Callable[[], datetime], until: float, gateway_id: int | N
         claims = outbox.claim_due(now=clock(), gateway_id=gateway_id)
         if not claims:
             break
-        delivered += _push_batch(claims, clock=clock, until=until)
+        delivered += _push_batch(claims, clock=clock, until=min(until, time.monotonic() + _BATCH_S))
     return delivered
 
 
@@ -59,7 +61,7 @@ def _push_batch(claims: list[Claim], *, clock: Callable[[], datetime], until: fl
         lanes.setdefault(sender.environment, []).append(_lane(outcome, sender, serials, clock))
     for environment, of_environment in lanes.items():
         _poster(sen.data_url(environment)).run(of_environment, until=until)
-    count = outbox.record(outcomes, vendors={pk: vendor for pk, vendor in _vendors(claims)}, now=clock())
+    count = outbox.record(outcomes, vendors=_vendors(claims), now=clock())
     log.info("pushed", queues=len(claims), delivered=count)
     return count
 
@@ -70,10 +72,15 @@ def _lane(outcome: Outcome, sender: _Sender, serials: dict[int, str], clock: Cal
         outcome.held_reason, outcome.error = sender.trouble, sender.trouble
         return
     for message in outcome.claim.messages:
-        answer = yield envelope.encode(
-            device=sender.serial, operation=sen.operation(sender.environment), model=sender.model, dtype=sender.dtype,
-            sn=serials[message.der_id], payload=message.payload, signer=sender.signer,
-        )  # fmt: skip
+        try:
+            token = envelope.encode(
+                device=sender.serial, operation=sen.operation(sender.environment), model=sender.model,
+                dtype=sender.dtype, sn=serials[message.der_id], payload=message.payload, signer=sender.signer,
+            )  # fmt: skip
+        except vault.VaultError as error:
+            outcome.held_reason = outcome.error = _vault_trouble(sender, error)
+            return
+        answer = yield token
         problem = errors.problem_with(answer)
         outcome.tries.append((problem.outcome if problem else errors.DELIVERED, answer.duration_s))
         if problem is None:
@@ -84,7 +91,9 @@ def _lane(outcome: Outcome, sender: _Sender, serials: dict[int, str], clock: Cal
             return
 
 
-def _note_problem(outcome: Outcome, message: Waiting, answer: errors.Answer, problem: type[errors.SenError], at: datetime) -> None:
+def _note_problem(
+    outcome: Outcome, message: Waiting, answer: errors.Answer, problem: type[errors.SenError], at: datetime
+) -> None:
     outcome.error = str(answer)
     outcome.attempts.append(
         Attempt(
@@ -104,7 +113,7 @@ def _senders(gateway_ids: list[int]) -> dict[int, _Sender]:
     rows = Gateway.objects.filter(pk__in=gateway_ids).values_list(
         "pk", "serial", "partner__environment", "gateway_type__model", "gateway_type__dtype"
     )
-    senders = {pk: _Sender(*fields) for pk, *fields in rows}
+    senders = {pk: _Sender(serial, environment, model, dtype) for pk, serial, environment, model, dtype in rows}
     keys = queries.active_keys(gateway_ids)
     for pk, sender in senders.items():
         if pk not in keys:
@@ -114,18 +123,22 @@ def _senders(gateway_ids: list[int]) -> dict[int, _Sender]:
         try:
             sender.signer = vault.signer_for(uri, public_key)
         except vault.VaultError as error:
-            sender.trouble = f"The vault cannot sign: {error}"
-            log.error("vault cannot sign", gateway=sender.serial, error=str(error))
+            sender.trouble = _vault_trouble(sender, error)
     return senders
+
+
+def _vault_trouble(sender: _Sender, error: vault.VaultError) -> str:
+    log.error("vault cannot sign", gateway=sender.serial, error=str(error))
+    return f"The vault cannot sign: {error}"
 
 
 def _serials(der_ids: set[int]) -> dict[int, str]:
     return dict(Der.objects.filter(pk__in=der_ids).values_list("pk", "sn"))
 
 
-def _vendors(claims: list[Claim]) -> Any:
+def _vendors(claims: list[Claim]) -> dict[int, str]:
     gateways = Gateway.objects.filter(pk__in=[claim.gateway_id for claim in claims], system__isnull=False)
-    return gateways.values_list("pk", "system__connection__vendor")
+    return dict(gateways.values_list("pk", "system__connection__vendor"))
 
 
 _threads = threading.local()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import itemgetter
@@ -12,9 +12,10 @@ from operator import itemgetter
 from django.db import transaction
 from django.db.models import F
 
-from ingest import outbox, partitions, upsert
+from gateways.models import Gateway
+from ingest import models, outbox, partitions, upsert
 from ingest.models import Der, Message, PullRun, System
-from ingest.readings import VALUES, DerKey, Kind, Reading
+from ingest.readings import VALUES, DerKey, Kind, Quality, Reading
 from ingest.sen import envelope
 
 
@@ -37,23 +38,27 @@ def store_readings(
 ) -> Stored:
     """Store readings of one system, queue what is new or changed for SEN, move the cursor, count in the run.
 
-    DERs that the vendor never listed are created. A system without a gateway stores and queues nothing for SEN.
+    DERs that the vendor never listed are created. A system without a gateway, or whose gateway is released, stores and
+    queues nothing for SEN. `pulled_through` says that everything between the cursor and that time was read.
     """
     merged = merge(readings)
-    partitions.ensure({_hour(ts) for _, ts in merged})
+    partitions.ensure(ts for _, ts in merged)
     with transaction.atomic():
-        system = System.objects.select_for_update(of=("self",)).get(pk=system.pk)
+        system = System.objects.select_related("gateway").select_for_update(of=("self",)).get(pk=system.pk)
         ders = _ders(system, {key for key, _ in merged})
         rows = [(ders[key].pk, reading) for (key, _), reading in merged.items()]
         changed = upsert.write(rows, received_at=now)
         fresh = rows if len(changed) == len(rows) else [row for row in rows if (row[0], row[1].ts) in changed]
-        messages = _messages(system, {der.pk: der for der in ders.values()}, fresh, now)
-        if system.gateway_id:
-            outbox.enqueue(gateway_id=system.gateway_id, messages=messages, now=now)
-        _move_cursor(system, ders.values(), rows, pulled_through)
+        by_id, gateway, messages = {der.pk: der for der in ders.values()}, system.gateway, []
+        if gateway is not None and gateway.status != Gateway.Status.RELEASED:
+            messages = _messages(gateway, by_id, _standing(by_id, fresh), now)
+            outbox.enqueue(gateway_id=gateway.pk, messages=messages, now=now)
+        _move_cursor(system, by_id, rows, pulled_through)
         if run is not None:
             PullRun.objects.filter(pk=run.pk).update(
-                readings=F("readings") + len(rows), changed=F("changed") + len(fresh), window_end=pulled_through or run.window_end
+                readings=F("readings") + len(rows),
+                changed=F("changed") + len(fresh),
+                window_end=pulled_through or run.window_end,
             )
     return Stored(len(rows), len(fresh), len(messages))
 
@@ -69,12 +74,8 @@ def merge(readings: Iterable[tuple[DerKey, Reading]]) -> dict[tuple[DerKey, date
 
 
 def _merged(known: Reading, newer: Reading) -> Reading:
-    missing = {name: value for name in VALUES if getattr(newer, name) is None and (value := getattr(known, name)) is not None}
-    return replace(newer, **missing)
-
-
-def _hour(ts: datetime) -> datetime:
-    return ts.replace(minute=0, second=0, microsecond=0)
+    values = {name: getattr(known, name) for name in VALUES if getattr(newer, name) is None}
+    return replace(newer, interval_s=newer.interval_s or known.interval_s, **values)
 
 
 def _ders(system: System, keys: set[DerKey]) -> dict[DerKey, Der]:
@@ -84,16 +85,41 @@ def _ders(system: System, keys: set[DerKey]) -> dict[DerKey, Der]:
     return {key: found[key] for key in keys}
 
 
-def _messages(system: System, ders: dict[int, Der], rows: Sequence[tuple[int, Reading]], now: datetime) -> list[Message]:
-    if system.gateway_id is None:
-        return []
-    ordered = sorted(rows, key=itemgetter(0))
+def _standing(ders: Mapping[int, Der], fresh: Sequence[tuple[int, Reading]]) -> list[tuple[int, Reading]]:
+    """Return new readings as they are, changed ones as they now stand in the table: SEN gets whole points, no parts.
+
+    What is newer than all we had of its DER is new; the rest may be changed, and is read back.
+    """
+    rows: list[tuple[int, Reading]] = []
+    old: dict[int, set[datetime]] = defaultdict(set)
+    for der_id, reading in fresh:
+        last = ders[der_id].last_reading_at
+        if last is None or reading.ts > last:
+            rows.append((der_id, reading))
+        else:
+            old[der_id].add(reading.ts)
+    for der_id, times in old.items():
+        rows += [(der_id, reading) for reading in _stored(der_id, times)]
+    return rows
+
+
+def _stored(der_id: int, times: set[datetime]) -> Iterator[Reading]:
+    span = models.Reading.objects.filter(der=der_id, ts__range=(min(times), max(times)))
+    for ts, interval_s, quality, *values in span.values_list("ts", "interval_s", "quality", *VALUES):
+        if ts in times:
+            known = dict(zip(VALUES, values, strict=True))
+            yield Reading(ts=ts, interval_s=interval_s, quality=Quality(quality), **known)
+
+
+def _messages(
+    gateway: Gateway, ders: Mapping[int, Der], rows: Sequence[tuple[int, Reading]], now: datetime
+) -> list[Message]:
     return [
         Message(
-            gateway_id=system.gateway_id, der_id=der_id, payload=payload, points=len(part),
+            gateway=gateway, der_id=der_id, payload=payload, points=len(part),
             first_ts=part[0].ts, last_ts=part[-1].ts, created_at=now,
         )
-        for der_id, of_der in itertools.groupby(ordered, key=itemgetter(0))
+        for der_id, of_der in itertools.groupby(sorted(rows, key=itemgetter(0)), key=itemgetter(0))
         for part, payload in envelope.payloads(_points(ders[der_id], (reading for _, reading in of_der)))
     ]  # fmt: skip
 
@@ -107,16 +133,21 @@ def _points(der: Der, readings: Iterable[Reading]) -> Iterator[tuple[Reading, di
 
 
 def _move_cursor(
-    system: System, ders: Iterable[Der], rows: Sequence[tuple[int, Reading]], pulled_through: datetime | None
+    system: System, ders: Mapping[int, Der], rows: Sequence[tuple[int, Reading]], pulled_through: datetime | None
 ) -> None:
-    newest: dict[int, datetime] = defaultdict(lambda: datetime.min.replace(tzinfo=rows[0][1].ts.tzinfo))
+    newest: dict[int, datetime] = {}
     for der_id, reading in rows:
-        newest[der_id] = max(newest[der_id], reading.ts)
-    for der in ders:
-        if der.last_reading_at is None or newest[der.pk] > der.last_reading_at:
-            Der.objects.filter(pk=der.pk).update(last_reading_at=newest[der.pk])
-    if newest:
-        system.last_reading_at = max(filter(None, [system.last_reading_at, *newest.values()]))
-    if pulled_through is not None and (system.pulled_through is None or pulled_through > system.pulled_through):
+        newest[der_id] = max(newest.get(der_id, reading.ts), reading.ts)
+    for der_id, ts in newest.items():
+        if _later(ts, ders[der_id].last_reading_at):
+            Der.objects.filter(pk=der_id).update(last_reading_at=ts)
+    last = max(newest.values(), default=None)
+    if _later(last, system.last_reading_at):
+        system.last_reading_at = last
+    if _later(pulled_through, system.pulled_through):
         system.pulled_through = pulled_through
     system.save(update_fields=["last_reading_at", "pulled_through"])
+
+
+def _later(ts: datetime | None, than: datetime | None) -> bool:
+    return ts is not None and (than is None or ts > than)

@@ -11,7 +11,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from ingest import outbox, pull, pruning, push
+from ingest import outbox, pruning, pull, push
 from ingest.models import Heartbeat
 
 log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ def sweep(**_: Any) -> None:
     counts = {
         "runs_closed": pull.close_lost_runs(now=now),
         "queues_released": outbox.release_rekeyed(now=now),
-        "messages_held": outbox.hold_expired(now=now),
+        "messages_held": outbox.hold_undeliverable(now=now),
     }
     if any(counts.values()):
         log.info("swept", **counts)

@@ -1,7 +1,8 @@
 """Writing readings by the thousand: into a stage, from there into the table, learning which ones are new or changed.
 
 PostgreSQL takes the stage by binary COPY, SQLite by executemany; the statement that moves it is the same for both.
-A value that is not known this time never erases one that was: pages of one interval can come apart.
+A value that is not known this time never erases one that was: pages of one interval can come apart. For the same
+reason a sample without an interval leaves the interval that is known.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ _TYPES = (
     "int8", "timestamptz", "int4", "float8", "numeric", "numeric", "numeric", "numeric",
     "float8", "float8", "float8", "float8", "float8", "varchar", "timestamptz",
 )  # fmt: skip
-_MERGED = {name: f"COALESCE(excluded.{name}, r.{name})" for name in VALUES}
+_MERGED = {
+    "interval_s": "COALESCE(NULLIF(excluded.interval_s, 0), r.interval_s)",
+    **{name: f"COALESCE(excluded.{name}, r.{name})" for name in VALUES},
+    "quality": "excluded.quality",
+}
 _MOVE = f"""
     INSERT INTO ingest_reading AS r ({", ".join(_COLUMNS)}) SELECT {", ".join(_COLUMNS)} FROM reading_stage WHERE true
-    ON CONFLICT (der_id, ts) DO UPDATE SET interval_s = excluded.interval_s, quality = excluded.quality,
-        received_at = excluded.received_at, {", ".join(f"{name} = {merged}" for name, merged in _MERGED.items())}
-    WHERE (excluded.interval_s, {", ".join(_MERGED.values())})
-        IS DISTINCT FROM (r.interval_s, {", ".join(f"r.{name}" for name in VALUES)})
+    ON CONFLICT (der_id, ts) DO UPDATE SET received_at = excluded.received_at,
+        {", ".join(f"{name} = {merged}" for name, merged in _MERGED.items())}
+    WHERE ({", ".join(_MERGED.values())}) IS DISTINCT FROM ({", ".join(f"r.{name}" for name in _MERGED)})
     RETURNING der_id, ts"""  # noqa: S608  column names of our own
 
 Row = tuple[int, Reading]
@@ -44,22 +48,24 @@ def write(rows: Sequence[Row], *, received_at: datetime) -> set[tuple[int, datet
 def _records(rows: Sequence[Row], received_at: datetime) -> Iterator[tuple[Any, ...]]:
     for der_id, r in rows:
         yield (
-            der_id, r.ts, r.interval_s, r.power_w, r.energy_in_wh, r.energy_out_wh, r.total_in_wh, r.total_out_wh, r.soc,
-            r.voltage_v, r.current_a, r.frequency_hz, r.temperature_c, r.quality.value, received_at,
+            der_id, r.ts, r.interval_s, r.power_w, r.energy_in_wh, r.energy_out_wh, r.total_in_wh, r.total_out_wh,
+            r.soc, r.voltage_v, r.current_a, r.frequency_hz, r.temperature_c, r.quality.value, received_at,
         )  # fmt: skip
 
 
 def _write_postgresql(rows: Sequence[Row], received_at: datetime) -> set[tuple[int, datetime]]:
     with database.cursor() as cursor:
-        cursor.execute("CREATE TEMP TABLE IF NOT EXISTS reading_stage (LIKE ingest_reading) ON COMMIT DELETE ROWS")
+        # DELETE finds nothing, unless this transaction wrote before; TRUNCATE would make a new file each time.
+        cursor.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS reading_stage (LIKE ingest_reading) ON COMMIT DELETE ROWS;"
+            " DELETE FROM reading_stage"
+        )
         with cursor.copy(f"COPY reading_stage ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT binary)") as copy:
             copy.set_types(_TYPES)
             for record in _records(rows, received_at):
                 copy.write_row(record)
         cursor.execute(_MOVE)
-        changed = set(cursor.fetchall())
-        cursor.execute("TRUNCATE reading_stage")
-    return changed
+        return set(cursor.fetchall())
 
 
 def _write_sqlite(rows: Sequence[Row], received_at: datetime) -> set[tuple[int, datetime]]:
@@ -76,6 +82,8 @@ def _write_sqlite(rows: Sequence[Row], received_at: datetime) -> set[tuple[int, 
             ],
         )
         cursor.execute(_MOVE)
-        changed = {(der_id, ts.replace(tzinfo=UTC)) for der_id, ts in cursor.fetchall()}  # SQLite keeps UTC, zone unsaid
+        changed = {
+            (der_id, ts.replace(tzinfo=UTC)) for der_id, ts in cursor.fetchall()
+        }  # SQLite keeps UTC, zone unsaid
         cursor.execute("DELETE FROM reading_stage")
     return changed

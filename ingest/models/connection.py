@@ -32,6 +32,9 @@ class Connection(models.Model):
     status = models.CharField(max_length=15, choices=Status, default=Status.ACTIVE)
     next_pull_at = models.DateTimeField(null=True, blank=True, db_index=True)
     discovered_at = models.DateTimeField(null=True, blank=True, help_text="When systems and DERs were last listed.")
+    round_began_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Since when its systems are gone through, between slices."
+    )
     lease = models.UUIDField(null=True, blank=True, editable=False)
     leased_until = models.DateTimeField(null=True, blank=True, editable=False)
     last_success_at = models.DateTimeField(null=True, blank=True)
@@ -41,7 +44,7 @@ class Connection(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     history = HistoricalRecords(
         excluded_fields=[
-            "secrets", "next_pull_at", "discovered_at", "lease", "leased_until",
+            "secrets", "next_pull_at", "discovered_at", "round_began_at", "lease", "leased_until",
             "last_success_at", "last_error_at", "last_error", "failures",
         ]
     )  # fmt: skip
@@ -50,7 +53,8 @@ class Connection(models.Model):
         ordering = ("vendor", "label")
         constraints = (
             models.CheckConstraint(
-                condition=models.Q(status__in=["active", "needs_reconnect", "paused", "disconnected"]), name="connection_status"
+                condition=models.Q(status__in=["active", "needs_reconnect", "paused", "disconnected"]),
+                name="connection_status",
             ),
             models.CheckConstraint(
                 condition=models.Q(lease__isnull=True, leased_until__isnull=True)

@@ -26,6 +26,9 @@ class GatewayQueue(models.Model):
     last_error = models.CharField(max_length=500, blank=True)
     held_at = models.DateTimeField(null=True, blank=True)
     held_reason = models.CharField(max_length=500, blank=True)
+    held_by_push = models.BooleanField(
+        default=False, db_default=False, help_text="Held because of the key: goes on with the next key."
+    )
 
     class Meta:
         indexes = (
@@ -36,6 +39,10 @@ class GatewayQueue(models.Model):
                 condition=models.Q(held_at__isnull=True, held_reason="")
                 | (models.Q(held_at__isnull=False) & ~models.Q(held_reason="")),
                 name="queue_held_with_reason",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(held_by_push=False) | models.Q(held_at__isnull=False),
+                name="queue_held_by_push_is_held",
             ),
             models.CheckConstraint(
                 condition=models.Q(lease__isnull=True, leased_until__isnull=True)

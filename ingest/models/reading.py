@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django.db import models
 
 from ingest.models.system import Der
 
 
-def _wh() -> models.DecimalField:
+def _wh() -> models.DecimalField[Decimal | None, Decimal | None]:
     return models.DecimalField(max_digits=16, decimal_places=3, null=True, blank=True)
 
 
@@ -18,7 +20,9 @@ class Reading(models.Model):
     """
 
     pk = models.CompositePrimaryKey("der_id", "ts")
-    der = models.ForeignKey(Der, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="readings")
+    der = models.ForeignKey(
+        Der, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="readings"
+    )
     ts = models.DateTimeField()
     interval_s = models.PositiveIntegerField(default=0)
     power_w = models.FloatField(null=True, blank=True)

@@ -16,14 +16,19 @@ class System(models.Model):
     timezone = models.CharField(max_length=64, default="UTC")
     latitude = models.FloatField(null=True, blank=True)
     longitude = models.FloatField(null=True, blank=True)
-    pulled_through = models.DateTimeField(null=True, blank=True, help_text="The cursor: all windows up to here were read.")
+    pulled_through = models.DateTimeField(
+        null=True, blank=True, help_text="The cursor: all windows up to here were read."
+    )
     last_reading_at = models.DateTimeField(null=True, blank=True)
+    tried_at = models.DateTimeField(null=True, blank=True, help_text="When it was last read, or could not be.")
     gone_at = models.DateTimeField(null=True, blank=True, help_text="Since when the vendor does not list it any more.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ("name", "external_id")
-        constraints = (models.UniqueConstraint(fields=("connection", "external_id"), name="system_once_per_connection"),)
+        constraints = (
+            models.UniqueConstraint(fields=("connection", "external_id"), name="system_once_per_connection"),
+        )
 
     def __str__(self) -> str:
         return self.name or self.external_id
@@ -53,7 +58,8 @@ class Der(models.Model):
         verbose_name = "DER"
         verbose_name_plural = "DERs"
         constraints = (
-            models.UniqueConstraint(fields=("system", "kind", "sn"), name="der_once_per_system"),
+            # Whatever its kind: SEN tells points apart by gateway, serial and time.
+            models.UniqueConstraint(fields=("system", "sn"), name="der_serial_once_per_system"),
             models.CheckConstraint(condition=models.Q(kind__in=["pv", "battery", "meter"]), name="der_kind"),
             models.CheckConstraint(condition=~models.Q(sn=""), name="der_has_serial"),
         )

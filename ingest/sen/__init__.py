@@ -16,7 +16,9 @@ def data_url(environment: str) -> str:
 
 def graphql_url(environment: str) -> str:
     """Return SEN's GraphQL endpoint for a partner environment."""
-    return f"{settings.SANDBOX_URL}/sen/" if environment == Partner.Environment.SANDBOX else str(settings.SEN_GRAPHQL_URL)
+    return (
+        f"{settings.SANDBOX_URL}/sen/" if environment == Partner.Environment.SANDBOX else str(settings.SEN_GRAPHQL_URL)
+    )
 
 
 def operation(environment: str) -> str:

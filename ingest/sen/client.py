@@ -36,7 +36,9 @@ class _Slot:
 class Poster:
     """Posts to one URL. Keeps its connections between calls; belongs to one thread."""
 
-    def __init__(self, url: str, *, user_agent: str, proxy: str = "", ca_bundle: str = "", concurrency: int = CONCURRENCY) -> None:
+    def __init__(
+        self, url: str, *, user_agent: str, proxy: str = "", ca_bundle: str = "", concurrency: int = CONCURRENCY
+    ) -> None:
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, concurrency)
         self._idle = [_slot(url, user_agent, proxy, ca_bundle or certifi.where()) for _ in range(concurrency)]
@@ -46,18 +48,31 @@ class Poster:
 
         Lanes that had no turn are closed untouched. Network errors reach the lane as an Answer without a status.
         """
-        waiting, busy = deque(lanes), {}
-        while waiting or busy:
-            while waiting and self._idle and time.monotonic() < until:
-                self._start(waiting.popleft(), None, busy)
-            if not busy:
-                break
-            self._multi.perform()
-            self._finish(busy, until)
-            if busy:
-                self._multi.select(0.1)
+        waiting: deque[Lane] = deque(lanes)
+        busy: dict[pycurl.Curl, _Slot] = {}
+        try:
+            while waiting or busy:
+                while waiting and self._idle and time.monotonic() < until:
+                    self._start(waiting.popleft(), None, busy)
+                if not busy:
+                    break
+                self._multi.perform()
+                self._finish(busy, until)
+                if busy:
+                    self._multi.select(0.1)
+        finally:
+            self._give_up(waiting, busy)
+
+    def _give_up(self, waiting: Iterable[Lane], busy: dict[pycurl.Curl, _Slot]) -> None:
+        """Close what had no turn and, when a lane or the worker's end broke the run, what is on the wire."""
         for lane in waiting:
             lane.close()
+        for slot in busy.values():
+            self._multi.remove_handle(slot.curl)
+            slot.lane = None
+            slot.body.seek(0)
+            slot.body.truncate()
+            self._idle.append(slot)
 
     def _start(self, lane: Lane, answer: Answer | None, busy: dict[pycurl.Curl, _Slot]) -> None:
         """Take the lane's next message, if it has one, and put it on the wire."""
@@ -80,7 +95,9 @@ class Poster:
             for curl in good:
                 self._answered(busy.pop(curl), _answer(curl), busy, until)
             for curl, _code, text in bad:
-                self._answered(busy.pop(curl), Answer(None, error=text, duration_s=curl.getinfo(pycurl.TOTAL_TIME)), busy, until)
+                self._answered(
+                    busy.pop(curl), Answer(None, error=text, duration_s=curl.getinfo(pycurl.TOTAL_TIME)), busy, until
+                )
 
     def _answered(self, slot: _Slot, answer: Answer, busy: dict[pycurl.Curl, _Slot], until: float) -> None:
         self._multi.remove_handle(slot.curl)

@@ -1,4 +1,7 @@
-"""What SEN's answer means for a message. Its error codes and bodies are undocumented; the classes are ours (sen.md 4)."""
+"""What SEN's answer means for a message.
+
+Its error codes and bodies are undocumented; the classes are ours (sen.md 4).
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ class SenError(Exception):
 
 
 class SenUnavailable(SenError):
-    """No answer, 5xx, 408, 425, or a status that is neither success nor refusal. The gateway's queue waits and retries."""
+    """No answer, 5xx, 408, 425, or a status that is neither success nor refusal: the gateway's queue waits."""
 
     outcome, retry, fault = "unavailable", True, "network"
     next_step = "Nothing: it is tried again by itself, later and later, up to every four minutes."

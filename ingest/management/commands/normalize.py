@@ -12,7 +12,7 @@ import orjson
 from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
 
 from ingest import vendors
-from ingest.readings import DerKey, Reading
+from ingest.readings import DerKey, Reading, ReadingInvalid
 from ingest.vendors.base import Dropped, Page, VendorSystem
 from ingest.vendors.errors import VendorError
 
@@ -21,7 +21,9 @@ class Command(BaseCommand):
     help = "Read one recorded vendor reply from a file and print its readings as JSON lines."
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        listed = "\n".join(f"  {slug}: {', '.join(vendors.adapter_class(slug).resources)}" for slug in sorted(vendors.VENDORS))
+        listed = "\n".join(
+            f"  {slug}: {', '.join(vendors.adapter_class(slug).resources)}" for slug in sorted(vendors.VENDORS)
+        )
         kwargs |= {"epilog": f"resources:\n{listed}", "formatter_class": argparse.RawDescriptionHelpFormatter}
         return super().create_parser(prog_name, subcommand, **kwargs)
 
@@ -29,7 +31,9 @@ class Command(BaseCommand):
         parser.add_argument("vendor", choices=sorted(vendors.VENDORS))
         parser.add_argument("resource", help="the vendor's own path, see below")
         parser.add_argument("file", type=Path)
-        parser.add_argument("--timezone", default="UTC", metavar="Z", help="the site's IANA zone, where the reply does not say")
+        parser.add_argument(
+            "--timezone", default="UTC", metavar="Z", help="the site's IANA zone, where the reply does not say"
+        )
 
     def handle(self, *_: Any, **options: Any) -> None:
         adapter = vendors.adapter_class(options["vendor"])
@@ -41,7 +45,7 @@ class Command(BaseCommand):
         try:
             page = Page(options["resource"], _load(options["file"]))
             readings = list(adapter.normalize(system, page, dropped))
-        except VendorError as error:
+        except (VendorError, ReadingInvalid) as error:
             msg = f"{type(error).__name__}: {error}"
             raise CommandError(msg) from error
         print_readings(self.stdout, readings)
@@ -59,7 +63,7 @@ def print_readings(out: OutputWrapper, readings: Iterable[tuple[DerKey, Reading]
 def _known_zone(name: str) -> str:
     try:
         zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: `Europe` is a folder
         msg = f"--timezone {name}: not an IANA time zone such as Europe/Stockholm."
         raise CommandError(msg) from error
     return name

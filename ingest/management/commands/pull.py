@@ -11,13 +11,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from gateways.vault import VaultError
-from ingest import connections, pull, store, vendors
+from ingest import connections, pull, store, vendors, windows
 from ingest.management.commands.normalize import print_readings
 from ingest.models import Connection
 from ingest.readings import DerKey, Reading
-from ingest.vendors.base import VendorAdapter, VendorSystem
+from ingest.vendors.base import VendorAdapter, VendorSystem, Window
 from ingest.vendors.errors import VendorError
 
+_Readings = list[tuple[DerKey, Reading]]
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -26,9 +27,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("vendor", choices=sorted(vendors.VENDORS))
-        parser.add_argument("--connection", type=int, required=True, metavar="N", help="number of the connection, as in the admin")
-        parser.add_argument("--since", metavar="2d", help="how far back: 90m, 12h, 2d, or an ISO time (default: where the last pull ended)")
-        parser.add_argument("--dry-run", action="store_true", help="print readings as JSON lines; store, queue and count nothing")
+        parser.add_argument(
+            "--connection", type=int, required=True, metavar="N", help="number of the connection, as in the admin"
+        )
+        parser.add_argument(
+            "--since",
+            metavar="2d",
+            help="how far back: 90m, 12h, 2d, or an ISO time (default: where the last pull ended)",
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="print readings as JSON lines; store, queue and count nothing"
+        )
 
     def handle(self, *_: Any, **options: Any) -> None:
         connection = Connection.objects.filter(pk=options["connection"]).select_related("partner", "credential").first()
@@ -45,33 +54,44 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _pull(self, connection: Connection, since: datetime | None, *, dry_run: bool) -> None:
-        started, now = time.monotonic(), timezone.now()
+        started = time.monotonic()
         adapter = connections.open_adapter(connection, clock=timezone.now, count=not dry_run)
-        received: list[tuple[DerKey, Reading]] = []
-        if dry_run:
-            for system in adapter.systems():
-                received += self._read(adapter, system, since or now - adapter.policy.lookback, now)
-        else:
-            pull.discover(connection, adapter, now)
-            for row in connection.systems.filter(gateway__isnull=False, gone_at=None).prefetch_related("ders"):
-                for window in pull.windows(row, adapter.policy, now, since):
-                    pulled = pull.read_window(adapter, pull.vendor_system(row), window, now)
-                    store.store_readings(system=row, readings=pulled.readings, now=now, pulled_through=window.end)
-                    received += pulled.readings
+        received = self._show(adapter, since) if dry_run else self._store(connection, adapter, since)
         self._report(received, adapter.http.requests_made, time.monotonic() - started, dry_run=dry_run)
 
-    def _read(self, adapter: VendorAdapter, system: VendorSystem, since: datetime, now: datetime) -> list[tuple[DerKey, Reading]]:
-        readings: list[tuple[DerKey, Reading]] = []
-        for window in pull.spans(since, now, adapter.policy.window_cap):
-            pulled = pull.read_window(adapter, system, window, now)
-            readings += pulled.readings
-            for reason in pulled.dropped.reasons:
-                self.stderr.write(f"dropped: {reason}")
-        merged = [(key, reading) for (key, _), reading in store.merge(readings).items()]
-        print_readings(self.stdout, merged, system=system.external_id)
-        return merged
+    def _store(self, connection: Connection, adapter: VendorAdapter, since: datetime | None) -> _Readings:
+        now = timezone.now()
+        pull.discover(connection, adapter, now)
+        received: _Readings = []
+        for system in pull.systems_of(connection):
+            cursor = system.pulled_through
+            # Reading only what is newer than the cursor must not move it: what lies between would never be read.
+            moves = since is None or (cursor is not None and since <= cursor)
+            for window in windows.of(system, adapter.policy, now, since):
+                readings = self._read(adapter, windows.described(system), window, now)
+                through = window.end if moves else None
+                store.store_readings(system=system, readings=readings, now=timezone.now(), pulled_through=through)
+                received += readings
+        return received
 
-    def _report(self, readings: list[tuple[DerKey, Reading]], requests: int, seconds: float, *, dry_run: bool) -> None:
+    def _show(self, adapter: VendorAdapter, since: datetime | None) -> _Readings:
+        now = timezone.now()
+        received: _Readings = []
+        for system in adapter.systems():
+            spans = windows.cut(since or now - adapter.policy.lookback, now, adapter.policy.window_cap)
+            readings = [reading for window in spans for reading in self._read(adapter, system, window, now)]
+            merged = [(key, reading) for (key, _), reading in store.merge(readings).items()]
+            print_readings(self.stdout, merged, system=system.external_id)
+            received += merged
+        return received
+
+    def _read(self, adapter: VendorAdapter, system: VendorSystem, window: Window, now: datetime) -> _Readings:
+        pulled = windows.read(adapter, system, window, now)
+        for reason in pulled.dropped.reasons:
+            self.stderr.write(f"dropped: {reason}")
+        return pulled.readings
+
+    def _report(self, readings: _Readings, requests: int, seconds: float, *, dry_run: bool) -> None:
         times = [reading.ts for _, reading in readings]
         span = f", first {min(times).isoformat()}, last {max(times).isoformat()}" if times else ""
         kept = "nothing written" if dry_run else "stored"

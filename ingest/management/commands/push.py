@@ -18,7 +18,9 @@ class Command(BaseCommand):
     help = "Send the waiting messages of one gateway to SEN now, and say what became of them."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--gateway", required=True, metavar="ID", help="the gateway's id, e.g. acme-0123456789abcdef")
+        parser.add_argument(
+            "--gateway", required=True, metavar="ID", help="the gateway's id, e.g. acme-0123456789abcdef"
+        )
         parser.add_argument("--seconds", type=float, default=60, help="stop after this time (default: 60)")
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -35,7 +37,9 @@ class Command(BaseCommand):
             msg = f"{queue.waiting} messages wait: {why}"
             raise CommandError(msg)
         GatewayQueue.objects.filter(pk=gateway.pk).update(due_at=timezone.now())
-        delivered = push.push_due(clock=timezone.now, until=time.monotonic() + options["seconds"], gateway_id=gateway.pk)
+        delivered = push.push_due(
+            clock=timezone.now, until=time.monotonic() + options["seconds"], gateway_id=gateway.pk
+        )
         self._report(gateway, delivered)
 
     def _report(self, gateway: Gateway, delivered: int) -> None:
