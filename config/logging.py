@@ -25,6 +25,11 @@ def _dumps(event: Any, **_: Any) -> str:
 _JSON = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dumps)]
 
 
+def _console() -> structlog.dev.ConsoleRenderer:
+    # Where rich is installed, structlog's own tracebacks show local variables, and with them what the vault has opened.
+    return structlog.dev.ConsoleRenderer(colors=_wants_colors(), exception_formatter=structlog.dev.plain_traceback)
+
+
 def settings(*, log_format: str, level: str) -> dict[str, Any]:
     """Return Django's `LOGGING`; `log_format` is `json` or `console`."""
     return {
@@ -35,7 +40,7 @@ def settings(*, log_format: str, level: str) -> dict[str, Any]:
                 "()": structlog.stdlib.ProcessorFormatter,
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    *(_JSON if log_format == "json" else [structlog.dev.ConsoleRenderer(colors=_wants_colors())]),
+                    *(_JSON if log_format == "json" else [_console()]),
                 ],
                 "foreign_pre_chain": _SHARED,
             },

@@ -14,7 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.management import CommandError, call_command
+from structlog.stdlib import ProcessorFormatter
 
+from config import logging as log_config
 from gateways import actions, checks, queries, vault
 from gateways.models import GatewayKey, MasterKey, Partner
 from gateways.registration import registration_csv
@@ -134,6 +136,24 @@ def test_logs_at_the_deepest_level_show_nothing(everything, caplog, master_keys,
     captured = capfd.readouterr()
     assert "GatewayKey.uri: 2 of 2 moved" in captured.out
     assert_nothing_leaks(caplog.text + captured.out + captured.err)
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_a_traceback_in_the_log_leaves_out_the_variables(settings, log_format):
+    formatter = log_config.settings(log_format=log_format, level="DEBUG")["formatters"]["structlog"]
+    out = io.StringIO()
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(ProcessorFormatter(processors=formatter["processors"], foreign_pre_chain=[]))
+    logger = logging.Logger("test")  # noqa: LOG001  one of its own, that nobody else listens to
+    logger.addHandler(handler)
+    settings.VAULT_KEYS = ""
+    try:
+        vault.seal(SECRET, "here")
+    except ImproperlyConfigured:
+        logger.exception("sealing failed")
+    assert "sealing failed" in out.getvalue()
+    assert "ImproperlyConfigured" in out.getvalue()
+    assert_nothing_leaks(out.getvalue())
 
 
 def failures(gateway):
