@@ -1,0 +1,5 @@
+"""Import this before any model: it sets Django up from the environment that `bench.database` made."""
+
+import django
+
+django.setup()
