@@ -4,6 +4,9 @@ The `Date` header has to be within 15 minutes of the real time (callers' clocks 
 sandbox's clock, both moved by the setting `skew_s`. Rows of a day go by the station's own calendar, as live accounts
 do; with the setting `day_by` "timeZone" they go by the whole hours the caller sends, as the vendor's document has it.
 
+Refusals by code (1, B0115 and so on) and HTTP faults are ordered from the server's /__admin/faults, by `body` or
+`status`.
+
 /__admin/settings   GET, POST some of `Settings`, DELETE sets everything back and forgets what was counted
 """
 

@@ -42,6 +42,14 @@ HYBRID = VendorSystem(
 )
 
 
+URL = "https://www.soliscloud.com:13333/v1/api/userStationList"
+SECRETS = {"key_id": "2424", "key_secret": "hush"}
+
+
+def adapter() -> Solis:
+    return Solis(secrets=SECRETS, urls=Solis.base_urls, http=VendorHttp(user_agent="test"), clock=lambda: NOW)
+
+
 def body_of(case: str, resource: str) -> Any:
     return json.loads((FIXTURES / case / f"{resource}.json").read_text())
 
@@ -303,6 +311,9 @@ def test_a_grid_counter_shows_a_meter_that_the_model_denies():
 def test_an_account_with_other_systems_gives_only_this_systems_readings():
     body = body_of("string_inverter", "inverterList")
     assert normalized(body, "inverterList", HYBRID) == []
+    without_inverters = VendorSystem("1298491919448631999")
+    assert normalized(body, "inverterList", without_inverters, station=without_inverters.external_id) == []
+    assert len(normalized(body, "inverterList", station="1298491919448631801")) == 1
 
 
 def test_only_hardware_that_was_listed_is_read():
@@ -395,18 +406,38 @@ def test_a_recorded_refusal_is_not_read_as_data():
         normalized({"success": False, "code": "B0049", "msg": "no", "data": None}, "inverterDay")
 
 
-# --- refusals --------------------------------------------------------------------------------------------------------
+# --- time zones ------------------------------------------------------------------------------------------------------
 
-URL = "https://www.soliscloud.com:13333/v1/api/userStationList"
+
+@pytest.mark.parametrize(
+    "station,zone",
+    [
+        ({"timeZoneStandardId": "Europe/Amsterdam", "timeZone": 1.0}, "Europe/Amsterdam"),
+        ({"timeZone": 1.0}, "Etc/GMT-1"),
+        ({"timeZone": "-9.00", "timeZoneStandardId": "null"}, "Etc/GMT+9"),
+        ({"timeZone": 5.5, "timeZoneStandardId": "Bombay"}, "Asia/Kolkata"),
+        ({"timeZone": 0}, "UTC"),
+        ({}, "UTC"),
+    ],
+)
+@responses.activate
+def test_a_station_without_an_iana_zone_gets_one_of_its_offset(station: dict[str, Any], zone: str):
+    page = {"records": [{"id": "1298491919448631801", "stationName": "Roof", **station}], "pages": 1}
+    for name in ("userStationList", "stationDetailList"):
+        responses.post(URL.replace("userStationList", name), json={"code": "0", "data": {"page": page}})
+    responses.post(URL.replace("userStationList", "inverterDetailList"), json=body_of("empty", "userStationList"))
+    (system,) = adapter().systems()
+    assert (system.timezone, system.external_id, system.name) == (zone, "1298491919448631801", "Roof")
+
+
+# --- refusals --------------------------------------------------------------------------------------------------------
 
 
 def asked(**reply: Any) -> list[VendorSystem]:
     """Return what `systems` does when the vendor's first reply is this one."""
-    http = VendorHttp(user_agent="test")
-    secrets = {"key_id": "2424", "key_secret": "hush"}
     with responses.RequestsMock() as mock:
         mock.post(URL, **reply)
-        return Solis(secrets=secrets, urls=Solis.base_urls, http=http, clock=lambda: NOW).systems()
+        return adapter().systems()
 
 
 @pytest.mark.parametrize(
@@ -504,11 +535,8 @@ def test_no_error_holds_the_secret():
 def test_an_empty_account_has_no_systems_and_the_bytes_sent_are_those_signed():
     for name in ("userStationList", "stationDetailList", "inverterDetailList"):
         responses.post(URL.replace("userStationList", name), json=body_of("empty", "userStationList"))
-    secrets = {"key_id": "2424", "key_secret": "hush"}
-    assert (
-        Solis(secrets=secrets, urls=Solis.base_urls, http=VendorHttp(user_agent="t"), clock=lambda: NOW).systems() == []
-    )
+    assert adapter().systems() == []
     sent = responses.calls[0].request
     assert sent.body == b'{"pageNo":1,"pageSize":100}'
-    signed = signed_headers(secrets, "/v1/api/userStationList", sent.body, NOW)
+    signed = signed_headers(SECRETS, "/v1/api/userStationList", sent.body, NOW)
     assert signed.items() <= dict(sent.headers).items()

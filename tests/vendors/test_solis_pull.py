@@ -162,6 +162,10 @@ def test_counters_of_all_ders_rise_from_pull_to_pull(cloud: Cloud):
         assert outs[-1] > outs[0]
 
 
+def test_a_station_without_inverters_gets_nothing_of_the_others(cloud: Cloud):
+    assert pull(cloud.adapter(), VendorSystem("1298491919448631999"), NOON - hours(24), NOON) == {}
+
+
 def test_a_battery_that_lost_its_sign_still_discharges(cloud: Cloud):
     cloud.settings(always_positive_battery=True)
     adapter = cloud.adapter()

@@ -110,7 +110,12 @@ class Solis(VendorAdapter):
                 asked.append(der.key.sn)
                 yield from self._days(der.key.sn, system.timezone, span)
         # One instant shall not have two powers: where the rows of the day tell it, the detail adds only its counters.
-        context = {"window": window, "fetched_at": fetched_at, "counters_only": frozenset(asked)}
+        context = {
+            "station": system.external_id,
+            "window": window,
+            "fetched_at": fetched_at,
+            "counters_only": frozenset(asked),
+        }
         for reply in latest:
             yield Page("inverterDetailList", reply, context)
 
@@ -234,7 +239,8 @@ def _zone(record: Record) -> str:
     except (TypeError, ValueError) as error:
         msg = f"timeZone is {record.get('timeZone')!r}"
         raise VendorReplyInvalid(msg) from error
-    if hours.is_integer() and -14 <= -hours <= 12:  # noqa: PLR2004  the zones that exist; their names have the sign turned
+    if hours.is_integer() and -12 <= hours <= 14:
+        # The names have the sign turned: UTC+01:00 is Etc/GMT-1.
         return f"Etc/GMT{-int(hours):+d}" if hours else "UTC"
     return _FRACTIONAL_ZONES.get(hours, "UTC")
 

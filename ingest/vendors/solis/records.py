@@ -76,6 +76,8 @@ def readings(system: VendorSystem, page: Page, dropped: Dropped) -> Iterator[tup
     known = {der.key: der.rated_power_w for der in system.ders}
     of_inverter: dict[str, list[Record]] = {}
     for record in samples if shape.samples else ():
+        if page.context.get("station", text(record, "stationId")) != text(record, "stationId"):
+            continue  # a list of the whole account
         of_inverter.setdefault(_serial_on(record, system, page), []).append(record)
     for sn, own in of_inverter.items():
         try:
@@ -85,7 +87,7 @@ def readings(system: VendorSystem, page: Page, dropped: Dropped) -> Iterator[tup
             continue
         listed = {kind for kind, key in keys.items() if key in known}
         if known and not listed:
-            continue  # another system of the account
+            continue
         kinds = sorted(listed or hardware(own))
         for record in own:
             reader = _Reader(record, shape, sn, kinds, known.get(keys[Kind.PV]))
