@@ -37,14 +37,11 @@ class Command(BaseCommand):
         newest, needed = keyring.newest_key_id(), rotation.needed_key_ids()
         for key_id in sorted(needed.keys() - {newest}):
             self.stdout.write(
-                f"{needed[key_id]} values were sealed with {key_id} meanwhile: some process runs without {newest}."
+                f"{needed[key_id]} values were sealed with {key_id} meanwhile: some process runs without {newest}. "
+                "Restart it, then run this again."
             )
         master_keys.forget_all_but(needed)
-        removable = ", ".join(key_id for key_id in keyring.master_keys() if key_id != newest and key_id not in needed)
-        self.stdout.write(
-            f"Everything that counts is sealed with {newest}."
-            if not needed.keys() - {newest}
-            else "Restart it, then run this again."
-        )
-        if removable:
-            self.stdout.write(f"Nothing needs {removable} any more: it may be removed from VAULT_KEYS.")
+        idle = [key_id for key_id in keyring.master_keys() if key_id != newest and key_id not in needed]
+        for key_id in idle:
+            self.stdout.write(f"Nothing needs {key_id} any more: it may be removed from VAULT_KEYS.")
+        self.stdout.write(f"{needed[newest]} values are sealed with {newest}.")
