@@ -3,14 +3,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+# More workers than cores: many tests wait for real processes.
+PYTEST := $(BIN)/python -m pytest --numprocesses 4 --maxschedchunk 1
 .PHONY: run test lint format lock
 
 run: .venv/installed .env
 	@$(BIN)/python manage.py run
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
-	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -n 2 --dist loadgroup --database-only
+	$(PYTEST)
+	$(BIN)/python -m tests.postgres $(PYTEST) --database-only
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check

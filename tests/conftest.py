@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import shutil
 import sys
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 _DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
 
@@ -16,10 +18,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if "processes" in item.path.parts:
+            item.add_marker("processes")
+    # They mostly wait; begun first, they do so beside all the others.
+    items.sort(key=lambda item: item.get_closest_marker("processes") is None)
     if config.getoption("--database-only"):
         wanted = [item for item in items if _needs_database(item)]
         config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
         items[:] = wanted
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(settings.VAR_DIR, ignore_errors=True)
 
 
 def _needs_database(item: pytest.Item) -> bool:

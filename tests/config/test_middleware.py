@@ -15,7 +15,9 @@ def json_lines():
     """Everything that is logged meanwhile, as it would be in production; call it to get the parsed lines."""
     stream = io.StringIO()
     log_config.configure(log_config.settings(log_format="json", level="INFO"))
-    logging.getLogger().handlers[0].setStream(stream)
+    handler = logging.getLogger().handlers[0]
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(stream)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     log_config.configure(settings.LOGGING)
 
