@@ -173,13 +173,13 @@ def _database_url() -> str:
 
 
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator[Portal]:
+def running(folder: Path, *sandbox_options: str) -> Iterator[Portal]:
     """A portal with broker and sandbox; workers and beat are started by the test."""
     portal = Portal(folder)
     settings.SANDBOX_URL = portal.url
     try:
         portal.start_broker()
-        portal.start_sandbox()
+        portal.start_sandbox(*sandbox_options)
         yield portal
     finally:
         portal.close()
