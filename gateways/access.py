@@ -85,4 +85,7 @@ def _partner_of(row: Any, path: str) -> int | None:
     for step in steps:
         # A one-to-one seen from its other side may have nothing there.
         row = getattr(row, step, None)
-    return row and (row.pk if last == "pk" else getattr(row, f"{last}_id"))
+    if row is None:
+        return None
+    pk: int = row.pk if last == "pk" else getattr(row, f"{last}_id")
+    return pk

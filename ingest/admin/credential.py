@@ -1,0 +1,60 @@
+"""What the partner itself has from a vendor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+
+from gateways.admin import columns, filters
+from gateways.admin.acts import act
+from gateways.models import Event
+from ingest import connections
+from ingest.admin.base import vendor
+from ingest.admin.secrets import NewCredentialForm, SecretsForm
+from ingest.admin.two_steps import TwoStepAdmin
+from ingest.models import Connection, VendorCredential
+
+
+@admin.register(VendorCredential)
+class VendorCredentialAdmin(TwoStepAdmin):
+    partner_paths = ("partner",)
+    addable = editable = True
+    create_form = NewCredentialForm
+    fields = ("name", "vendor", "partner", "keys", "expires_at", "created_at")
+    readonly_fields = ("vendor", "partner", "keys", "created_at")
+    list_display = ("name", "vendor", "keys", "expires", "accounts", "partner")
+    list_filter = (vendor("vendor"), ("partner", filters.Related))
+    list_select_related = ("partner",)
+    search_fields = ("name", "uid")
+    actions = ("renew",)
+
+    expires = columns.ago("expires_at", "expires", never="not known")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[VendorCredential]:
+        rows: QuerySet[VendorCredential] = super().get_queryset(request).select_related("partner")
+        return rows.annotate(account_count=Count("connections"))
+
+    def create(self, *, by: Any, now: Any, **fields: Any) -> VendorCredential:
+        return connections.add_credential(by=by, now=now, **fields)
+
+    def links(self, row: VendorCredential) -> list[tuple[str, str]]:
+        return [
+            ("Connections", columns.found(Connection, credential__id__exact=row.pk)),
+            ("Events", columns.found(Event, subject=f"credential:{row.uid}")),
+        ]
+
+    @admin.display(description="keys")
+    def keys(self, credential: VendorCredential) -> str:
+        return "set" if credential.secrets else "not set"
+
+    @admin.display(description="connections", ordering="account_count")
+    def accounts(self, credential: Any) -> int:
+        count: int = credential.account_count
+        return count
+
+    @act("Replace keys", done="got new keys", form=SecretsForm, at_most=1)
+    def renew(self, credential: VendorCredential, *, by: Any, now: Any, secrets: dict[str, str]) -> None:
+        connections.renew_credential(credential=credential, secrets=secrets, by=by, now=now)
