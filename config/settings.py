@@ -238,6 +238,8 @@ UNFOLD = {
     "SITE_TITLE": "Partner portal",
     "SITE_HEADER": "Partner portal",
     "SITE_SYMBOL": "solar_power",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": f"/{STATIC_URL}favicon.svg"}],
     "SHOW_HISTORY": True,
     "DASHBOARD_CALLBACK": "ingest.dashboard.context",
+    "SIDEBAR": {"navigation": "ingest.admin.navigation.groups"},
 }
