@@ -41,6 +41,8 @@ class Poster:
     ) -> None:
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, concurrency)
+        # Else curl keeps four times as many as are busy at the moment, and closes most of them when a batch ends.
+        self._multi.setopt(pycurl.M_MAXCONNECTS, concurrency)
         self._idle = [_slot(url, user_agent, proxy, ca_bundle or certifi.where()) for _ in range(concurrency)]
 
     def run(self, lanes: Iterable[Lane], *, until: float) -> None:

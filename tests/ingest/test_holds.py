@@ -110,9 +110,9 @@ def test_what_keeps_failing_for_three_days_is_held_with_the_last_error():
     assert outbox.hold_undeliverable(now=NOW + outbox.MAX_AGE) == 0
     assert outbox.hold_undeliverable(now=NOW + TOO_OLD) == 2
     assert (states(queue), waiting(queue)) == (["held", "held", "waiting"], 1)
-    assert Message.objects.filter(state="held").first().held_reason == (
+    assert set(Message.objects.filter(state="held").values_list("held_reason", flat=True)) == {
         "Not delivered within 72 hours. Last error: HTTP 503 maintenance"
-    )
+    }
 
 
 def test_what_waits_for_a_person_is_not_held_however_old():
