@@ -15,6 +15,7 @@ from ingest.vendors.base import Quota
 from ingest.vendors.errors import Scope, VendorThrottled
 
 _WORTH_WAITING_S = 2.0  # a quota per second is waited for on the spot
+_WORTH_SPREADING = timedelta(hours=1)  # a quota per day or month is spread over it
 
 
 def take(connection: Connection, quotas: tuple[Quota, ...], *, clock: Callable[[], datetime]) -> None:
@@ -37,6 +38,26 @@ def left(connection: Connection, quotas: tuple[Quota, ...], now: datetime) -> di
         use = BudgetUse.objects.filter(**_period(connection, quota, now)).first()
         remaining[str(quota.period)] = quota.limit - (use.used if use else 0)
     return remaining
+
+
+def pace(connection: Connection, quotas: tuple[Quota, ...], *, calls: int, now: datetime) -> timedelta:
+    """Return the time between two rounds of `calls` requests that lets every long quota last to the end of its period.
+
+    A tenth is kept for what people do by hand. Accounts that share a quota are taken to need about as much as this one.
+    """
+    longest = timedelta()
+    for quota in (quota for quota in quotas if quota.period >= _WORTH_SPREADING):
+        use = BudgetUse.objects.filter(**_period(connection, quota, now)).first()
+        left = max(1.0, 0.9 * quota.limit - (use.used if use else 0))
+        rest = _period_start(quota, now) + quota.period - now
+        longest = max(longest, min(rest, rest * (calls * _sharing(connection, quota) / left)))
+    return longest
+
+
+def _sharing(connection: Connection, quota: Quota) -> int:
+    if quota.scope is not Scope.APPLICATION or not connection.credential_id:
+        return 1
+    return Connection.objects.filter(credential=connection.credential_id, status=Connection.Status.ACTIVE).count()
 
 
 def _take_once(connection: Connection, quotas: tuple[Quota, ...], now: datetime) -> tuple[Quota, float] | None:

@@ -17,15 +17,14 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce
 
-from gateways import events, vault
+from gateways import vault
 from gateways.models import Gateway
-from ingest import connections, store, tallies, vendors, windows
-from ingest.models import Connection, Der, PullRun, System, Tally
-from ingest.readings import ReadingInvalid
-from ingest.vendors.base import PullPolicy, VendorAdapter, VendorSystem, Window
+from ingest import budget, connections, discovery, store, tallies, vendors, windows
+from ingest.models import Connection, PullRun, System, Tally
+from ingest.vendors.base import PullPolicy, VendorAdapter, Window
 from ingest.vendors.errors import (
     Scope,
     VendorAuthFailed,
@@ -38,7 +37,10 @@ from ingest.vendors.errors import (
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(seconds=60)  # longer than a task may take
+LEASE = timedelta(
+    seconds=50
+)  # longer than a task may take (CELERY_TASK_TIME_LIMIT), so that a lost one is followed soon
+_LAST_CALL_S = 5.0  # after the slice a window may still be finished, but no request begins later than this
 _OUTCOMES = {
     VendorUnavailable: PullRun.Outcome.UNAVAILABLE,
     VendorThrottled: PullRun.Outcome.THROTTLED,
@@ -86,21 +88,6 @@ def pull_connection(*, connection_id: int, clock: Callable[[], datetime], until:
     return True
 
 
-def discover(connection: Connection, adapter: VendorAdapter, now: datetime) -> None:
-    """List the account's systems and DERs and write down what is new, changed or gone. Raises VendorError."""
-    try:
-        found = adapter.systems()
-    except ReadingInvalid as error:
-        raise VendorReplyInvalid(str(error)) from error
-    with transaction.atomic():
-        for listed in found:
-            _save_system(connection, listed, now)
-        listed_ids = [listed.external_id for listed in found]
-        gone = connection.systems.exclude(external_id__in=listed_ids).filter(gone_at=None).update(gone_at=now)
-        # When something is gone, the list is asked for once more with the next pull: it may have been cut short.
-        Connection.objects.filter(pk=connection.pk).update(discovered_at=None if gone else now)
-
-
 def close_lost_runs(*, now: datetime) -> int:
     """Close runs whose worker is gone, so that nobody waits for them; return how many."""
     free = Q(connection__lease__isnull=True) | Q(connection__leased_until__lt=now)
@@ -122,6 +109,7 @@ def systems_of(connection: Connection) -> list[System]:
 def _pull(connection: Connection, *, clock: Callable[[], datetime], until: float) -> _Slice:
     """Go through the systems that this round has not been to. Raises VendorError when no system can be read."""
     adapter = connections.open_adapter(connection, clock=clock)
+    adapter.http.deadline = until + _LAST_CALL_S
     ended, pulled, failed = _Slice(trouble=_discover_if_due(connection, adapter, clock)), 0, 0
     for system in _of_round(connection):
         try:
@@ -140,6 +128,9 @@ def _pull(connection: Connection, *, clock: Callable[[], datetime], until: float
             break
     if ended.trouble and not pulled:
         raise ended.trouble
+    if ended.finished:
+        # Last, because it waits for nobody: homes that send come before homes that may be chosen one day.
+        discovery.describe_new(connection, adapter, clock)
     return ended
 
 
@@ -152,7 +143,7 @@ def _discover_if_due(
         return None
     try:
         with _running(connection, None, adapter, clock):
-            discover(connection, adapter, now)
+            discovery.discover(connection, adapter, now)
     except VendorError as error:
         if last is None or _concerns_all(error):
             raise
@@ -176,8 +167,10 @@ def _pull_system(
     connection: Connection, system: System, adapter: VendorAdapter, *, clock: Callable[[], datetime], until: float
 ) -> bool:
     """Read a system's windows; return False when there is more to read."""
-    described, silent_since, oldest = windows.described(system), system.last_reading_at, None
+    silent_since, oldest = system.last_reading_at, None
     with _running(connection, system, adapter, clock) as run:
+        system = discovery.up_to_date(system, adapter, clock())
+        described = windows.described(system)
         for number, window in enumerate(windows.of(system, adapter.policy, clock())):
             if number and time.monotonic() >= until:
                 return False
@@ -231,46 +224,6 @@ def _running(
             tallies.add(Tally.Kind.PULL, [(connection.vendor, outcome, (now - began).total_seconds())])
 
 
-def _save_system(connection: Connection, listed: VendorSystem, now: datetime) -> None:
-    if len({der.key.sn for der in listed.ders}) < len(listed.ders):
-        msg = f"two energy resources of system {listed.external_id} have the same serial"
-        raise VendorReplyInvalid(msg)
-    system, created = System.objects.update_or_create(
-        connection=connection,
-        external_id=listed.external_id,
-        defaults={
-            "name": listed.name[:200],
-            "timezone": listed.timezone,
-            "latitude": listed.latitude,
-            "longitude": listed.longitude,
-            "gone_at": None,
-        },
-    )
-    for der in listed.ders:
-        Der.objects.update_or_create(
-            system=system,
-            kind=der.key.kind.value,
-            sn=der.key.sn,
-            defaults={
-                "name": der.name[:200],
-                "make": der.make[:100],
-                "model": der.model[:100],
-                "rated_power_w": der.rated_power_w,
-                "external_id": der.external_id,
-            },
-        )
-    if created:
-        ders = [f"{der.key.kind}:{der.key.sn}" for der in listed.ders]
-        events.record(
-            partner=connection.partner,
-            name=events.SYSTEM_DISCOVERED,
-            subject=f"connection:{connection.uid}",
-            by="pull",
-            now=now,
-            data={"system": listed.external_id, "ders": ders},
-        )
-
-
 def _claim(connection_id: int, now: datetime) -> Connection | None:
     free = Connection.objects.filter(
         _free(now), pk=connection_id, status=Connection.Status.ACTIVE, next_pull_at__lte=now
@@ -298,10 +251,20 @@ def _note_end(connection: Connection, ended: _Slice, now: datetime) -> None:
         )
     changes: dict[str, object] = {"last_success_at": now, "failures": 0, "next_pull_at": now}
     if ended.finished:
-        changes |= {"next_pull_at": now + _policy(connection).interval, "round_began_at": None}
+        changes |= {"next_pull_at": now + _until_next_round(connection, now), "round_began_at": None}
     if ended.trouble:
         changes |= {"last_error_at": now, "last_error": _words(ended.trouble)}
     _end(connection, **changes)
+
+
+def _until_next_round(connection: Connection, now: datetime) -> timedelta:
+    """Return the policy's interval, or longer where the vendor's quota must last."""
+    policy = _policy(connection)
+    runs = PullRun.objects.filter(
+        connection=connection, system__isnull=False, started_at__gte=connection.round_began_at
+    )
+    calls = runs.aggregate(calls=Sum("requests"))["calls"] or 0
+    return max(policy.interval, budget.pace(connection, tuple(policy.quotas), calls=calls, now=now))
 
 
 def _note_failure(connection: Connection, error: VendorError, now: datetime) -> None:

@@ -71,6 +71,7 @@ def described(system: System) -> VendorSystem:
                 external_id=der.external_id,
             )
             for der in system.ders.all()
+            if der.gone_at is None
         ],
     )
 

@@ -20,6 +20,7 @@ class System(models.Model):
         null=True, blank=True, help_text="The cursor: all windows up to here were read."
     )
     last_reading_at = models.DateTimeField(null=True, blank=True)
+    described_at = models.DateTimeField(null=True, blank=True, help_text="When its DERs were last asked for.")
     tried_at = models.DateTimeField(null=True, blank=True, help_text="When it was last read, or could not be.")
     gone_at = models.DateTimeField(null=True, blank=True, help_text="Since when the vendor does not list it any more.")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -51,6 +52,7 @@ class Der(models.Model):
     model = models.CharField(max_length=100, blank=True)
     rated_power_w = models.FloatField(null=True, blank=True)
     last_reading_at = models.DateTimeField(null=True, blank=True)
+    gone_at = models.DateTimeField(null=True, blank=True, help_text="Since when the vendor does not list it any more.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -96,6 +96,8 @@ class VendorSystem:
     latitude: float | None = None
     longitude: float | None = None
     ders: Sequence[VendorDer] = ()
+    described: bool = True
+    """False: the vendor's list tells only that it is there, `describe` tells the rest"""
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,9 @@ class VendorAdapter(ABC):
     resources: ClassVar[Sequence[str]]
     """names `normalize` understands in `Page.resource`, after the vendor's own paths"""
 
-    def __init__(self, *, secrets: Mapping[str, str], urls: Mapping[str, str], http: VendorHttp, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, *, secrets: Mapping[str, str], urls: Mapping[str, str], http: VendorHttp, clock: Callable[[], datetime]
+    ) -> None:
         self.secrets = secrets
         self.urls = urls
         self.http = http
@@ -149,7 +153,15 @@ class VendorAdapter(ABC):
 
     @abstractmethod
     def systems(self) -> list[VendorSystem]:
-        """List what the account can see, with the DERs of each. Also the test of a credential. Raises VendorError."""
+        """List what the account can see. Also the test of a credential. Raises VendorError."""
+
+    def describe(self, system: VendorSystem) -> VendorSystem:
+        """Return a listed system with zone and DERs, where that takes calls of its own. Raises VendorError."""
+        return system
+
+    def described_systems(self) -> list[VendorSystem]:
+        """List what the account can see, each with all there is to know. Raises VendorError."""
+        return [listed if listed.described else self.describe(listed) for listed in self.systems()]
 
     @abstractmethod
     def fetch(self, system: VendorSystem, window: Window) -> Iterator[Page]:
@@ -158,4 +170,4 @@ class VendorAdapter(ABC):
     @classmethod
     @abstractmethod
     def normalize(cls, system: VendorSystem, page: Page, dropped: Dropped) -> Iterator[tuple[DerKey, Reading]]:
-        """Turn a page into readings. Bad records go to `dropped`; a page of the wrong shape raises VendorReplyInvalid."""
+        """Turn a page into readings; bad records go to `dropped`. Raises VendorReplyInvalid for a wrong shape."""

@@ -43,7 +43,9 @@ class VendorUnavailable(VendorError):
 class VendorThrottled(VendorError):
     """The vendor asks us to wait `retry_after` seconds."""
 
-    next_step = "Nothing: it goes on when the vendor's quota allows. If it happens daily, ask the vendor for a larger plan."
+    next_step = (
+        "Nothing: it goes on when the vendor's quota allows. If it happens daily, ask the vendor for a larger plan."
+    )
 
     def __init__(self, message: str, *, retry_after: float, scope: Scope = Scope.APPLICATION) -> None:
         super().__init__(message)

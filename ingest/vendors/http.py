@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,7 +12,7 @@ import requests
 
 from ingest.vendors.errors import VendorReplyInvalid, VendorUnavailable
 
-TIMEOUT_S = (5, 20)  # to connect, between two bytes
+TIMEOUT_S = (5, 12)  # to connect, between two bytes
 MAX_REPLY_BYTES = 20 * 1024 * 1024
 _SECRET_QUERY = re.compile(r"(?i)([?&](?:[a-z_]*key|[a-z_]*token|secret|password|code)=)[^&\s]+")
 
@@ -27,6 +29,7 @@ class VendorHttp:
         before_request: Callable[[], None] = lambda: None,
     ) -> None:
         self.requests_made = 0
+        self.deadline = math.inf  # time.monotonic after which no request begins and no reply is read on
         self._before_request = before_request
         self._session = requests.Session()
         # Else REQUESTS_CA_BUNDLE, proxy variables and ~/.netrc of the machine would change what we send and trust.
@@ -48,8 +51,10 @@ class VendorHttp:
     ) -> requests.Response:
         """Send one request and return the reply, whatever its status below 500 (adapters know their vendor's signs).
 
-        Raises VendorUnavailable on time-outs, network errors and 5xx, VendorThrottled when the budget is spent.
+        Raises VendorUnavailable on time-outs, network errors, 5xx and past the deadline, and VendorThrottled when the
+        budget is spent.
         """
+        self._check_time(url)
         self._before_request()
         self.requests_made += 1
         try:
@@ -57,7 +62,7 @@ class VendorHttp:
                 method, url, params=params, headers=dict(headers or {}), data=body, json=json,
                 timeout=TIMEOUT_S, allow_redirects=False, stream=True,
             )  # fmt: skip
-            _read_limited(response)
+            self._read(response, url)
         except requests.RequestException as error:
             # The library's own text can hold the URL with its query; only the kind of failure is passed on.
             msg = f"{method} {redact(url)}: {type(error).__name__}"
@@ -66,6 +71,24 @@ class VendorHttp:
             msg = f"{method} {redact(url)}: HTTP {response.status_code} {excerpt(response)}"
             raise VendorUnavailable(msg)
         return response
+
+    def _check_time(self, url: str) -> None:
+        if time.monotonic() > self.deadline:
+            msg = f"{redact(url)}: the vendor answers too slowly, the time of this pull is over"
+            raise VendorUnavailable(msg)
+
+    def _read(self, response: requests.Response, url: str) -> None:
+        """Read the body, but not without end and not for ever."""
+        chunks, size = [], 0
+        for chunk in response.iter_content(65536):
+            self._check_time(url)
+            size += len(chunk)
+            if size > MAX_REPLY_BYTES:
+                response.close()
+                msg = f"reply larger than {MAX_REPLY_BYTES} bytes"
+                raise VendorReplyInvalid(msg)
+            chunks.append(chunk)
+        response._content = b"".join(chunks)  # noqa: SLF001  requests has no public way to cap a body
 
 
 def read_json(response: requests.Response) -> Any:
@@ -85,15 +108,3 @@ def excerpt(response: requests.Response) -> str:
 def redact(text: str) -> str:
     """Mask the values of secret query parameters."""
     return _SECRET_QUERY.sub(r"\1***", text)
-
-
-def _read_limited(response: requests.Response) -> None:
-    chunks, size = [], 0
-    for chunk in response.iter_content(65536):
-        size += len(chunk)
-        if size > MAX_REPLY_BYTES:
-            response.close()
-            msg = f"reply larger than {MAX_REPLY_BYTES} bytes"
-            raise VendorReplyInvalid(msg)
-        chunks.append(chunk)
-    response._content = b"".join(chunks)  # noqa: SLF001  requests has no public way to cap a body

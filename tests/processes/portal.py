@@ -1,4 +1,4 @@
-"""The portal as it runs for real: Valkey, the sandbox, workers and beat as processes of their own, which can be killed."""
+"""The portal as it runs for real: broker, sandbox, workers and beat are processes of their own, which can be killed."""
 
 from __future__ import annotations
 
@@ -55,20 +55,46 @@ class Portal:
 
         path = self.folder / "valkey.sock"
         log = (self.folder / "valkey.log").open("ab")
-        command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(path), "--dir", str(self.folder), "--save", ""]
+        command = [
+            str(get_binary_path()),
+            "--port",
+            "0",
+            "--unixsocket",
+            str(path),
+            "--dir",
+            str(self.folder),
+            "--save",
+            "",
+        ]
         self._children.append(subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True))
         log.close()
         wait_for(lambda: _answers(path), "the broker")
 
     def start_sandbox(self, *options: str) -> subprocess.Popen[bytes]:
         child = self.start(
-            "sandbox", "-m", "sandbox", "--port", self.url.rpartition(":")[2], "--state", str(self.folder / "sandbox.sqlite3"), *options
+            "sandbox",
+            "-m",
+            "sandbox",
+            "--port",
+            self.url.rpartition(":")[2],
+            "--state",
+            str(self.folder / "sandbox.sqlite3"),
+            *options,
         )
         wait_for(lambda: self._sandbox_answers(child), "the sandbox", portal=self)
         return child
 
     def start_worker(self, name: str = "worker", *, concurrency: int = 2) -> subprocess.Popen[bytes]:
-        options = ("-Q", "pull,push,default", "-c", str(concurrency), "-n", f"{name}@test", "--without-gossip", "--without-mingle")
+        options = (
+            "-Q",
+            "pull,push,default",
+            "-c",
+            str(concurrency),
+            "-n",
+            f"{name}@test",
+            "--without-gossip",
+            "--without-mingle",
+        )
         return self.start(name, "-m", "celery", "-A", "config", "worker", *options, "-l", "warning")
 
     def start_beat(self) -> subprocess.Popen[bytes]:
@@ -120,7 +146,9 @@ class Portal:
 
     def log_tail(self) -> str:
         """Return the ends of the processes' logs, for the message of a failed wait."""
-        return "\n".join(f"--- {path.name}\n{path.read_text(errors='replace')[-1500:]}" for path in self.folder.glob("*.log"))
+        return "\n".join(
+            f"--- {path.name}\n{path.read_text(errors='replace')[-1500:]}" for path in self.folder.glob("*.log")
+        )
 
     def _sandbox_answers(self, child: subprocess.Popen[bytes]) -> bool:
         assert child.poll() is None, f"the sandbox ended at once\n{self.log_tail()}"

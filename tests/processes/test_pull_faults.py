@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from gateways.models import Event, Gateway
-from ingest import connections, pull
+from ingest import connections, discovery
 from ingest.models import Connection, PullRun, Reading
 from onboarding import actions
 from tests import factories
@@ -30,8 +30,8 @@ def solis_home() -> tuple[Connection, Gateway]:
         partner=kind.partner, vendor="solis", label="Home", by="test", now=now,
         secrets={"key_id": "sandbox-key", "key_secret": "sandbox-secret"},
     )  # fmt: skip
-    pull.discover(connection, connections.open_adapter(connection, clock=timezone.now), now)
-    system = connection.systems.order_by("external_id").first()
+    discovery.discover(connection, connections.open_adapter(connection, clock=timezone.now), now)
+    system = connection.systems.earliest("external_id")
     gateway = actions.give_gateway(system=system, gateway_type=kind, by="test", now=now)
     gateway = actions.bring_to_life(gateway=gateway, wallet=factories.WALLET, place=_PLACE, by="test", now=now)
     return connection, gateway
@@ -58,11 +58,12 @@ def test_a_home_is_pulled_signed_and_pushed_all_by_itself(portal):
     assert_all_in_ledger(portal, [gateway])
     connection.refresh_from_db()
     assert connection.last_success_at is not None
+    assert connection.next_pull_at
     assert connection.next_pull_at > timezone.now() + timedelta(minutes=5)
 
 
 @pytest.mark.parametrize(
-    ("fault", "outcome"),
+    "fault, outcome",
     [
         ({"status": 502}, PullRun.Outcome.UNAVAILABLE),
         ({"status": 504}, PullRun.Outcome.UNAVAILABLE),
@@ -82,13 +83,15 @@ def test_a_vendor_in_trouble_is_asked_again_and_nothing_is_skipped(portal, fault
     wait_for(lambda: Connection.objects.get().lease is None, "the connection being free again", portal=portal)
     failed = Connection.objects.get()
     assert failed.last_error
+    assert failed.next_pull_at
     assert failed.next_pull_at > timezone.now()
     assert failed.status == Connection.Status.ACTIVE
     pull_again(connection)
     wait_for(lambda: good_pull(connection) and nothing_waits(), "a good pull", portal=portal)
     assert_all_in_ledger(portal, [gateway])
-    first = Reading.objects.order_by("ts").first()
-    assert first.ts < timezone.now() - timedelta(hours=12), "the history that the failed pull asked for is there"
+    assert Reading.objects.earliest("ts").ts < timezone.now() - timedelta(hours=12), (
+        "the history that the failed pull asked for is there"
+    )
 
 
 def test_a_key_the_vendor_refuses_stops_the_account_until_a_new_one_is_given(portal):
@@ -101,7 +104,10 @@ def test_a_key_the_vendor_refuses_stops_the_account_until_a_new_one_is_given(por
     assert PullRun.objects.filter(outcome=PullRun.Outcome.AUTH_FAILED).count() == 1
     assert Event.objects.filter(name="connection.needs_reconnect").count() == 1
     connections.reconnect(
-        connection=connection, secrets={"key_id": "sandbox-key", "key_secret": "sandbox-secret"}, by="test", now=timezone.now()
+        connection=connection,
+        secrets={"key_id": "sandbox-key", "key_secret": "sandbox-secret"},
+        by="test",
+        now=timezone.now(),
     )
     wait_for(lambda: good_pull(connection) and nothing_waits(), "a good pull with the new key", portal=portal)
     assert_all_in_ledger(portal, [gateway])
@@ -115,7 +121,9 @@ def test_a_worker_killed_in_the_middle_of_a_pull_is_followed_by_another(portal):
     wait_for(lambda: PullRun.objects.filter(system__isnull=False).exists(), "the pull to begin", portal=portal)
     portal.kill(worker)
     portal.start_worker("second")
-    wait_for(lambda: good_pull(connection) and nothing_waits(), "the pull by another worker", seconds=100, portal=portal)
+    wait_for(
+        lambda: good_pull(connection) and nothing_waits(), "the pull by another worker", seconds=100, portal=portal
+    )
     wait_for(lambda: not PullRun.objects.filter(outcome="running").exists(), "the lost run being closed", portal=portal)
     assert PullRun.objects.filter(outcome=PullRun.Outcome.LOST).count() == 1
     assert_all_in_ledger(portal, [gateway])

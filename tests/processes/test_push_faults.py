@@ -1,4 +1,4 @@
-"""Whatever goes wrong on the way to SEN: every stored reading stands in its ledger exactly once, or is held with a reason."""
+"""Whatever goes wrong on the way to SEN: a reading stands in its ledger exactly once, or is held with a reason."""
 
 from __future__ import annotations
 
@@ -71,7 +71,13 @@ def test_a_worker_killed_after_sen_accepted_and_before_it_was_recorded_loses_and
 
 @pytest.mark.parametrize(
     "fault",
-    [{"status": 500}, {"status": 503}, {"status": 429, "headers": {"Retry-After": "1"}}, {"reset": True}, {"delay_s": 6}],
+    [
+        {"status": 500},
+        {"status": 503},
+        {"status": 429, "headers": {"Retry-After": "1"}},
+        {"reset": True},
+        {"delay_s": 6},
+    ],
     ids=["500", "503", "429", "reset", "timeout"],
 )
 def test_sen_failing_for_a_while_delays_and_loses_nothing(portal, fault):

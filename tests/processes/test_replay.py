@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from ingest import connections, pull, push
+from ingest import connections, discovery, pull, push
 from ingest.models import Connection, Reading
 from onboarding import actions
 from tests import factories
@@ -30,7 +30,10 @@ EVENING = datetime(2026, 8, 24, 17, 30, tzinfo=UTC)
 def portal(transactional_db, settings):
     if not RECORDING.is_dir():
         pytest.skip("no recording of a SolarEdge cloud beside the checkout (shared/recordings/solaredge)")
-    with tempfile.TemporaryDirectory(prefix="portal-") as name, real.running(Path(name), "--recordings", str(RECORDING)) as running:
+    with (
+        tempfile.TemporaryDirectory(prefix="portal-") as name,
+        real.running(Path(name), "--recordings", str(RECORDING)) as running,
+    ):
         settings.SANDBOX_URL = running.url
         yield running
 
@@ -39,16 +42,19 @@ def recorded(name: str) -> dict[int, float]:
     """The recorded values by the END of their quarter hour, in Unix ms."""
     rows = json.loads((RECORDING / f"live-{name}.json").read_text())["values"]
     ends = {row["timestamp"]: datetime.fromisoformat(row["timestamp"]) + timedelta(minutes=15) for row in rows}
-    return {
-        round(ends[row["timestamp"]].timestamp() * 1000): row["value"] for row in rows if row["value"] is not None
-    }
+    return {round(ends[row["timestamp"]].timestamp() * 1000): row["value"] for row in rows if row["value"] is not None}
 
 
 def test_what_stands_in_sens_ledger_is_what_the_vendor_said(portal):
     kind = factories.gateway_type()
     now = timezone.now()
     credential = connections.add_credential(
-        partner=kind.partner, vendor="solaredge", name="fleet", secrets={"api_key": "sandbox-fleet-key"}, by="test", now=now
+        partner=kind.partner,
+        vendor="solaredge",
+        name="fleet",
+        secrets={"api_key": "sandbox-fleet-key"},
+        by="test",
+        now=now,
     )
     connection = connections.connect(
         partner=kind.partner, vendor="solaredge", label="fleet", credential=credential, by="test", now=now
@@ -56,7 +62,7 @@ def test_what_stands_in_sens_ledger_is_what_the_vendor_said(portal):
     # The vendor's ten calls a minute would make the test wait: its clock goes on by seven seconds with every look.
     ticks = itertools.count()
     clock = lambda: EVENING + timedelta(seconds=7) * next(ticks)  # noqa: E731
-    pull.discover(connection, connections.open_adapter(connection, clock=clock), now)
+    discovery.discover(connection, connections.open_adapter(connection, clock=clock), now)
     system = connection.systems.get(external_id=SITE)
     gateway = actions.give_gateway(system=system, gateway_type=kind, by="test", now=now)
     place = (Decimal("51.5"), Decimal("-0.1"))
@@ -73,5 +79,5 @@ def test_what_stands_in_sens_ledger_is_what_the_vendor_said(portal):
     assert {round(ts.timestamp() * 1000): watts for ts, watts, _ in stored} == pytest.approx(
         {ts: -watts for ts, watts in power.items()}
     )
-    assert {round(ts.timestamp() * 1000): float(wh) for ts, _, wh in stored} == pytest.approx(energy, abs=0.001)
+    assert {round(ts.timestamp() * 1000): float(wh or 0) for ts, _, wh in stored} == pytest.approx(energy, abs=0.001)
     assert len(sent) == 44

@@ -73,9 +73,9 @@ def one_site(vendor: responses.RequestsMock) -> Callable[..., VendorSystem]:
     def listed(*devices: dict[str, Any], location: Any = None, **site: Any) -> VendorSystem:
         entry = {"siteId": 1001, "name": "House", "peakPower": 5.68, "activationStatus": "ACTIVE", **site}
         vendor.get(f"{API}/v2/sites", json=listing(entry))
-        vendor.get(f"{API}/v2/sites/1001", json={"siteId": 1001, "location": location or {"timezone": "Europe/Madrid"}})
+        vendor.get(f"{API}/v2/sites/1001", json={**entry, "location": location or {"timezone": "Europe/Madrid"}})
         vendor.get(f"{API}/v2/sites/1001/devices", json=list(devices))
-        (system,) = adapter().systems()
+        (system,) = adapter().described_systems()
         return system
 
     return listed
@@ -139,7 +139,7 @@ def test_a_site_without_a_known_zone_is_read_in_utc(one_site, location):
 
 def test_sites_that_are_not_in_operation_yet_are_left_out_and_cost_nothing(vendor):
     vendor.get(f"{API}/v2/sites", json=listing({"siteId": 1, "activationStatus": "PENDING"}))
-    assert adapter().systems() == []
+    assert adapter().described_systems() == []
     assert len(vendor.calls) == 1
 
 
@@ -151,30 +151,30 @@ def test_all_pages_of_sites_are_read(vendor, monkeypatch):
         vendor.get(f"{API}/v2/sites", json=found, match=[matchers.query_param_matcher(asked)])
     vendor.get(re.compile(rf"{API}/v2/sites/\d$"), json={"location": {"timezone": "Europe/Paris"}})
     vendor.get(re.compile(rf"{API}/v2/sites/\d/devices"), json=[])
-    assert [system.external_id for system in adapter().systems()] == ["1", "2", "3", "4", "5"]
+    assert [system.external_id for system in adapter().described_systems()] == ["1", "2", "3", "4", "5"]
 
 
 def test_pages_without_an_end_are_a_fault(vendor, monkeypatch):
     monkeypatch.setattr(SolarEdge, "sites_in_page", 1)
     vendor.get(f"{API}/v2/sites", json=listing({"siteId": 1, "activationStatus": "PENDING"}))
     with pytest.raises(VendorReplyInvalid, match="does not end after 100 pages"):
-        adapter().systems()
+        adapter().described_systems()
 
 
 def test_the_bare_array_of_an_early_version_is_understood(vendor):
     vendor.get(f"{API}/v2/sites", json=[{"siteId": 1, "activationStatus": "PENDING"}])
-    assert adapter().systems() == []
+    assert adapter().described_systems() == []
 
 
 @pytest.mark.parametrize("key", ["", "  ", "ключ", "two\nlines"])
 def test_a_key_that_cannot_be_one_is_not_sent(key):
     with pytest.raises(VendorAuthFailed, match="API key"):
-        adapter(key=key).systems()
+        adapter(key=key).described_systems()
 
 
 def test_blanks_around_a_pasted_key_do_no_harm(vendor):
     vendor.get(f"{API}/v2/sites", json=listing(), match=[matchers.header_matcher({"X-API-Key": "fleet-key"})])
-    assert adapter(key=" fleet-key\n").systems() == []
+    assert adapter(key=" fleet-key\n").described_systems() == []
 
 
 # --- fetch -----------------------------------------------------------------------------------------------------------
@@ -272,7 +272,7 @@ def test_a_refusal_becomes_the_error_that_says_what_to_do(vendor, status, body, 
 def test_a_key_that_may_not_list_sites_is_no_fleet_key(vendor):
     vendor.get(f"{API}/v2/sites", status=403, json=problem("Not allowed"))
     with pytest.raises(VendorAuthFailed, match="GET /sites: HTTP 403 Not allowed"):
-        adapter().systems()
+        adapter().described_systems()
 
 
 @pytest.mark.parametrize(
@@ -297,14 +297,14 @@ def test_too_many_calls_wait_for_the_minute_or_probe_for_the_month(vendor, heade
 def test_a_network_that_fails_is_unavailable(vendor, failure):
     vendor.get(f"{API}/v2/sites", body=failure)
     with pytest.raises(VendorUnavailable, match=type(failure).__name__):
-        adapter().systems()
+        adapter().described_systems()
 
 
 @pytest.mark.parametrize("body", ["", "<html>", '{"sites": {"site": [{"name": "no id"}]}}', '{"sites": 7}', "[[]]"])
 def test_a_listing_that_cannot_be_read_is_said_to_be_so(vendor, body):
     vendor.get(f"{API}/v2/sites", body=body)
     with pytest.raises(VendorReplyInvalid):
-        adapter().systems()
+        adapter().described_systems()
 
 
 # --- normalize, beyond the fixture folders ---------------------------------------------------------------------------

@@ -85,7 +85,7 @@ class Cloud:
         return SolarEdge(secrets={"api_key": key}, urls=urls, http=http, clock=self.clock.now)
 
     def system(self, name: str) -> VendorSystem:
-        return next(system for system in self.adapter().systems() if system.name == name)
+        return next(system for system in self.adapter().described_systems() if system.name == name)
 
     def read(self, system: VendorSystem, window: Window) -> list[tuple[DerKey, Reading]]:
         dropped = Dropped()
@@ -108,7 +108,7 @@ def cloud() -> Iterator[Cloud]:
 
 
 def test_the_sandbox_key_sees_homes_of_three_kinds(cloud):
-    kinds = {system.name: [str(der.key.kind) for der in system.ders] for system in cloud.adapter().systems()}
+    kinds = {system.name: [str(der.key.kind) for der in system.ders] for system in cloud.adapter().described_systems()}
     assert kinds["Cottage"] == ["pv"]
     assert kinds["Hybrid house"] == ["pv", "meter", "battery"]
     assert cloud.system("Farm").ders[0].key.sn == "site-1001003"
@@ -176,26 +176,26 @@ def test_a_night_has_no_readings_and_no_zeros(cloud):
 def test_a_minute_that_is_used_up_tells_how_long_to_wait(cloud):
     cloud.set(minute=2)
     with pytest.raises(VendorThrottled) as caught:
-        cloud.adapter().systems()
+        cloud.adapter().described_systems()
     assert 0 < caught.value.retry_after <= 60
     cloud.clock.set(NOON + timedelta(seconds=caught.value.retry_after), 0)
     cloud.set(minute=20)
-    assert cloud.adapter().systems()
+    assert cloud.adapter().described_systems()
 
 
 def test_a_month_that_is_used_up_is_probed_every_six_hours(cloud):
     cloud.set(month=3)
     with pytest.raises(VendorThrottled, match="credits") as caught:
-        cloud.adapter().systems()
+        cloud.adapter().described_systems()
     assert caught.value.retry_after == 6 * 3600
 
 
 def test_a_key_that_is_unknown_or_revoked_fails(cloud):
     with pytest.raises(VendorAuthFailed, match="Invalid API key"):
-        cloud.adapter("guessed").systems()
+        cloud.adapter("guessed").described_systems()
     cloud.set(revoked=["sandbox-fleet-key"])
     with pytest.raises(VendorAuthFailed, match="Invalid API key"):
-        cloud.adapter().systems()
+        cloud.adapter().described_systems()
 
 
 def test_a_site_that_left_the_fleet_is_refused_without_blaming_the_key(cloud):
@@ -203,7 +203,7 @@ def test_a_site_that_left_the_fleet_is_refused_without_blaming_the_key(cloud):
     cloud.set(left=[1001001])
     with pytest.raises(VendorUnsupported, match="No access to this site"):
         cloud.read(system, hours(9, 12))
-    assert "Cottage" not in [system.name for system in cloud.adapter().systems()]
+    assert "Cottage" not in [system.name for system in cloud.adapter().described_systems()]
 
 
 def test_a_window_over_the_cap_is_refused(cloud):
@@ -214,7 +214,7 @@ def test_a_window_over_the_cap_is_refused(cloud):
 @needs_recordings
 def test_the_recorded_home_gives_the_recorded_day_whichever_windows_are_asked_for(cloud):
     cloud.clock.set(datetime(2026, 8, 26, tzinfo=UTC), 0)
-    system = next(system for system in cloud.adapter().systems() if system.external_id == "3066774")
+    system = next(system for system in cloud.adapter().described_systems() if system.external_id == "3066774")
     assert [der.key for der in system.ders] == [DerKey(Kind.PV, "REDACTED")]
     start = datetime(2026, 8, 23, 20, 7, tzinfo=UTC)
     windows = [Window(start + timedelta(hours=12 * n), start + timedelta(hours=12 * (n + 1))) for n in range(3)]

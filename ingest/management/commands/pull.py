@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from gateways.vault import VaultError
-from ingest import connections, pull, store, vendors, windows
+from ingest import connections, discovery, pull, store, vendors, windows
 from ingest.management.commands.normalize import print_readings
 from ingest.models import Connection
 from ingest.readings import DerKey, Reading
@@ -61,9 +61,10 @@ class Command(BaseCommand):
 
     def _store(self, connection: Connection, adapter: VendorAdapter, since: datetime | None) -> _Readings:
         now = timezone.now()
-        pull.discover(connection, adapter, now)
+        discovery.discover(connection, adapter, now)
         received: _Readings = []
-        for system in pull.systems_of(connection):
+        for listed in pull.systems_of(connection):
+            system = discovery.up_to_date(listed, adapter, now)
             cursor = system.pulled_through
             # Reading only what is newer than the cursor must not move it: what lies between would never be read.
             moves = since is None or (cursor is not None and since <= cursor)
@@ -77,7 +78,7 @@ class Command(BaseCommand):
     def _show(self, adapter: VendorAdapter, since: datetime | None) -> _Readings:
         now = timezone.now()
         received: _Readings = []
-        for system in adapter.systems():
+        for system in adapter.described_systems():
             spans = windows.cut(since or now - adapter.policy.lookback, now, adapter.policy.window_cap)
             readings = [reading for window in spans for reading in self._read(adapter, system, window, now)]
             merged = [(key, reading) for (key, _), reading in store.merge(readings).items()]

@@ -51,8 +51,19 @@ class SolarEdge(VendorAdapter):
     sites_in_page = 1000  # the most the vendor allows
 
     def systems(self) -> list[VendorSystem]:
-        """List the sites of the key that are in operation, with PV, grid meter and batteries. Raises VendorError."""
-        return [self._system(site) for site in self._sites() if site.get("activationStatus") != "PENDING"]
+        """List the sites of the key that are in operation. Raises VendorError."""
+        return [
+            VendorSystem(str(site["siteId"]), name=str(site.get("name") or ""), described=False)
+            for site in self._sites()
+            if site.get("activationStatus") != "PENDING"
+        ]
+
+    def describe(self, system: VendorSystem) -> VendorSystem:
+        """Ask for a site's time zone and devices: two calls, each a credit. Raises VendorError."""
+        path = f"/sites/{system.external_id}"
+        details = self._get(path)
+        devices = self._get(f"{path}/devices", {"types": ["INVERTER", "METER", "BATTERY"]})
+        return inventory.system(system, details, inventory.devices(devices))
 
     def fetch(self, system: VendorSystem, window: Window) -> Iterator[Page]:
         """Ask for the quarter hours of `window`, only for what the site has: every call costs a credit.
@@ -88,12 +99,6 @@ class SolarEdge(VendorAdapter):
                 return
         msg = f"/sites does not end after {self.policy.page_budget} pages"
         raise VendorReplyInvalid(msg)
-
-    def _system(self, site: Mapping[str, Any]) -> VendorSystem:
-        path = f"/sites/{site['siteId']}"
-        details = self._get(path)
-        devices = self._get(f"{path}/devices", {"types": ["INVERTER", "METER", "BATTERY"]})
-        return inventory.system(site, details, inventory.devices(devices))
 
     def _get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
         headers = {"Accept": "application/json", "X-API-Key": self._key()}

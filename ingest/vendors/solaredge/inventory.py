@@ -54,14 +54,17 @@ CHECKS: Mapping[str, Callable[[Any], object]] = {
 }  # fmt: skip
 
 
-def system(site: _Object, details: Any, listed: Sequence[_Object]) -> VendorSystem:
-    """Put an entry of /sites, the reply of /sites/{id} and the site's devices together. Raises VendorReplyInvalid."""
-    location = object_of(details, "site").get("location")
+def system(listed: VendorSystem, details: Any, listed_devices: Sequence[_Object]) -> VendorSystem:
+    """Add the reply of /sites/{id} and the site's devices to a listed site. Raises VendorReplyInvalid."""
+    site = object_of(details, "site")
+    location = site.get("location")
     return VendorSystem(
-        external_id=str(site["siteId"]),
-        name=str(site.get("name") or ""),
+        external_id=listed.external_id,
+        name=listed.name or str(site.get("name") or ""),
         timezone=_timezone(location.get("timezone") if isinstance(location, Mapping) else None),
-        ders=_ders(site, [device for device in listed if device.get("active") is not False]),
+        ders=_ders(
+            listed.external_id, site, [device for device in listed_devices if device.get("active") is not False]
+        ),
     )
 
 
@@ -70,7 +73,7 @@ def _timezone(name: Any) -> str:
     return name if isinstance(name, str) and name in available_timezones() else "UTC"
 
 
-def _ders(site: _Object, active: Sequence[_Object]) -> list[VendorDer]:
+def _ders(site_id: str, site: _Object, active: Sequence[_Object]) -> list[VendorDer]:
     def of_type(name: str) -> list[_Object]:
         return [device for device in active if device["type"] == name]
 
@@ -78,17 +81,19 @@ def _ders(site: _Object, active: Sequence[_Object]) -> list[VendorDer]:
     # "SelfConsumption" are computed ("serialNumber": null). Live types are "FeedIn", the guide has capitals.
     meters = [meter for meter in of_type("METER") if str(meter.get("meterType")).upper().replace("_", "") in _GRID]
     return [
-        *_pv(site, of_type("INVERTER")), *_by_serial(Kind.METER, meters), *_by_serial(Kind.BATTERY, of_type("BATTERY")),
-    ]  # fmt: skip
+        *_pv(site_id, site, of_type("INVERTER")),
+        *_by_serial(Kind.METER, meters),
+        *_by_serial(Kind.BATTERY, of_type("BATTERY")),
+    ]
 
 
-def _pv(site: _Object, inverters: Sequence[_Object]) -> list[VendorDer]:
+def _pv(site_id: str, site: _Object, inverters: Sequence[_Object]) -> list[VendorDer]:
     peak_kw = site.get("peakPower")
     rated_power_w = float(peak_kw) * 1000 if isinstance(peak_kw, int | float) and peak_kw > 0 else None
     if not inverters and rated_power_w is None:
         return []
     only = inverters[0] if len(inverters) == 1 else {}
-    return [_der(DerKey(Kind.PV, str(only.get("serialNumber") or f"site-{site['siteId']}")), only, rated_power_w)]
+    return [_der(DerKey(Kind.PV, str(only.get("serialNumber") or f"site-{site_id}")), only, rated_power_w)]
 
 
 def _by_serial(kind: Kind, listed: Sequence[_Object]) -> list[VendorDer]:

@@ -14,14 +14,15 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.db.models import Count
+from django.db.models import F
 from django.utils import timezone
 
 from gateways import actions as gateway_actions
-from gateways.models import GatewayType, Membership, Partner
-from ingest import connections, pull
-from ingest.models import Connection, System
+from gateways.models import Gateway, GatewayType, Membership, Partner
+from ingest import connections, discovery
+from ingest.models import Connection, Der, System
 from ingest.sen.errors import SenError
+from ingest.vendors.base import VendorAdapter
 from ingest.vendors.errors import VendorError
 from onboarding import actions
 
@@ -63,16 +64,26 @@ class Command(BaseCommand):
         self.stdout.write(self.style.SUCCESS(f"Sign in as {EMAIL} with the password {password} (shown only this once)"))
 
     def _home(self, connection: Connection, gateway_type: GatewayType, now: datetime) -> None:
-        """Take the connection's richest system to SEN, unless a system of it is there already."""
+        """Take one system of the connection to SEN, unless one is there already."""
+        if connection.systems.filter(gateway__status=Gateway.Status.ACTIVE).exists():
+            return
+        adapter = connections.open_adapter(connection, clock=timezone.now)
         if connection.discovered_at is None:
-            pull.discover(connection, connections.open_adapter(connection, clock=timezone.now), now)
-        rich = System.objects.filter(connection=connection).annotate(kinds=Count("ders__kind", distinct=True))
-        system = rich.order_by("-kinds", "external_id").first()
-        if system is None:
-            msg = f"The sandbox shows no system for {connection}."
-            raise CommandError(msg)
+            discovery.discover(connection, adapter, now)
+        system = _rich_system(connection, adapter)
         gateway = actions.give_gateway(system=system, gateway_type=gateway_type, by=_BY, now=now)
         actions.bring_to_life(gateway=gateway, wallet=_WALLET, place=_place(system), by=_BY, now=now)
+
+
+def _rich_system(connection: Connection, adapter: VendorAdapter) -> System:
+    """Return the first system with PV, battery and meter; the vendors' quotas allow no look at all of them."""
+    systems = connection.systems.order_by(F("gateway").asc(nulls_last=True), "external_id").prefetch_related("ders")
+    for listed in systems:
+        system = discovery.up_to_date(listed, adapter, timezone.now())
+        if system.gateway_id or len({der.kind for der in system.ders.all()}) == len(Der.Kind):
+            return system
+    msg = f"The sandbox shows no home with PV, battery and meter for {connection}."
+    raise CommandError(msg)
 
 
 def _solis(partner: Partner, now: datetime) -> Connection:
