@@ -118,12 +118,13 @@ class _Bench:
 
     def _one_task_each(self, task: str) -> float:
         """Return messages a second, from the first to the last that arrives: start-up is not counted."""
-        number = self._options.tasks
+        number: int = self._options.tasks
         self._roles["enqueue"].ask(task=task, messages=number)
         with celery_worker.worker(self._environment, tasks="bench.naive"):
             while self._sen.counts().received < number:
                 time.sleep(0.5)
-        return (number - 1) / self._sen.forget().seconds
+        counts = self._sen.forget()
+        return (number - 1) / counts.seconds
 
     def _check(self) -> None:
         """Compare what the stand-in got with what stands in the database."""

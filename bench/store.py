@@ -18,7 +18,6 @@ _DERS = 3
 # Points of each DER in a batch, every five minutes: what one pull brings, and what the first pull of a home brings.
 _SIZES = {"an hour": 12, "a day": 288, "a month": 8640}
 _BATCHES = {"an hour": 60, "a day": 30, "a month": 5}
-_TARGET = "a day"
 
 _Series = dict[str, list[float]]
 

@@ -24,7 +24,8 @@ _MONTHS = [datetime(2026, month, 1, tzinfo=UTC) for month in range(1, 13)]
 _STEP = timedelta(minutes=5)
 _FILL = """
     INSERT INTO ingest_reading (der_id, ts, interval_s, power_w, total_in_wh, total_out_wh, soc, quality, received_at)
-    SELECT d.id, %s + n * %s, 0, -1000 - n %% 5000, 1000000 + n, 18000000 + 80 * n, 0.5, 'measured', now()
+    SELECT d.id, %s + n * interval '5 minutes', 0, -1000 - n %% 5000, 1000000 + n, 18000000 + 80 * n, 0.5, 'measured',
+        now()
     FROM generate_series(0, %s) AS n CROSS JOIN ingest_der AS d ON CONFLICT DO NOTHING"""
 
 _Rows = Sequence[tuple[DerKey, Reading]]
@@ -44,7 +45,7 @@ class _Homes:
         """Bring both tables to about `rows` rows, every DER having the same times."""
         last = max(rows // len(self._ders), *self._steps.values()) - 1
         with transaction.atomic(), database.cursor() as cursor:
-            cursor.execute(_FILL, [_START, _STEP, last])
+            cursor.execute(_FILL, [_START, last])
             cursor.execute("INSERT INTO bench_reading SELECT * FROM ingest_reading ON CONFLICT DO NOTHING")
         self._steps = dict.fromkeys(self._steps, last + 1)
         Der.objects.update(last_reading_at=_START + last * _STEP)
