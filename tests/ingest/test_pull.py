@@ -1,0 +1,572 @@
+from __future__ import annotations
+
+import itertools
+import math
+import threading
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.db import connection as database
+from django.db import connections as database_connections
+
+from gateways import actions
+from gateways.models import Event, Gateway
+from ingest import connections, pull, vendors
+from ingest.models import Connection, Der, Message, PullRun, Reading, System, Tally
+from ingest.readings import Reading as Sample
+from ingest.readings import ReadingInvalid
+from ingest.vendors.base import Page, Quota
+from ingest.vendors.errors import (
+    Scope,
+    VendorAuthFailed,
+    VendorReplyInvalid,
+    VendorThrottled,
+    VendorUnavailable,
+    VendorUnsupported,
+)
+from tests import factories
+from tests.factories import NOW
+from tests.ingest.vendor import POLICY, Fake, home, hourly
+
+pytestmark = pytest.mark.django_db
+
+HOUR = timedelta(hours=1)
+
+
+class Time:
+    """The clock of a test; it stands until the test moves it."""
+
+    def __init__(self):
+        self.now = NOW
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def time():
+    return Time()
+
+
+@pytest.fixture
+def vendor(monkeypatch):
+    """The fake vendor, registered, with nothing asked of it yet."""
+    vendors.adapter_class.cache_clear()
+    monkeypatch.setitem(vendors.VENDORS, "solis", "tests.ingest.vendor.Fake")
+    for name, value in {
+        "homes": [],
+        "asked": [],
+        "listed": [],
+        "answer": staticmethod(hourly),
+        "policy": POLICY,
+    }.items():
+        monkeypatch.setattr(Fake, name, value, raising=False)
+    yield Fake
+    vendors.adapter_class.cache_clear()
+
+
+@pytest.fixture
+def account(vendor):
+    """A connection with one home at the vendor, known and with an active gateway."""
+    return with_homes(vendor, "home")
+
+
+def with_homes(vendor, *names):
+    of_type = factories.gateway_type()
+    connection = factories.connection(of_type.partner)
+    vendor.homes = [home(name) for name in names]
+    pull_once(connection)
+    vendor.asked.clear()
+    vendor.listed.clear()
+    for system in connection.systems.all():
+        system.gateway = factories.active_gateway(of_type)
+        system.save()
+    PullRun.objects.all().delete()
+    Tally.objects.all().delete()
+    Connection.objects.update(next_pull_at=NOW)
+    connection.refresh_from_db()
+    return connection
+
+
+def pull_once(connection, clock=lambda: NOW, until=math.inf):
+    done = pull.pull_connection(connection_id=connection.pk, clock=clock, until=until)
+    connection.refresh_from_db()
+    return done
+
+
+def failing(error):
+    def answer(*_, **__):
+        raise error
+
+    return answer
+
+
+def only_fails(name, error):
+    def answer(system, window):
+        if system.external_id == name:
+            raise error
+        return hourly(system, window)
+
+    return answer
+
+
+def windows(vendor, name="home"):
+    return [(window.start, window.end) for asked, window in vendor.asked if asked == name]
+
+
+def outcomes():
+    return sorted(PullRun.objects.values_list("outcome", flat=True))
+
+
+# --- windows and cursor ----------------------------------------------------------------------------------------------
+
+
+def test_a_new_system_is_read_from_the_first_look_back_in_windows_of_the_cap(vendor, account):
+    assert pull_once(account)
+    assert windows(vendor) == [(NOW - (24 - 6 * n) * HOUR, NOW - (18 - 6 * n) * HOUR) for n in range(4)]
+    assert Reading.objects.count() == 24
+    system = System.objects.get()
+    assert (system.pulled_through, system.last_reading_at) == (NOW, NOW - HOUR)
+    run = PullRun.objects.get()
+    assert (run.outcome, run.window_start, run.window_end) == ("ok", NOW - 24 * HOUR, NOW)
+    assert (run.requests, run.readings, run.changed, run.dropped) == (4, 24, 24, 0)
+    assert (account.next_pull_at, account.lease, account.last_success_at) == (NOW + POLICY.interval, None, NOW)
+
+
+def test_the_next_pull_starts_a_little_behind_the_last_one(vendor, account, time):
+    pull_once(account, time)
+    vendor.asked.clear()
+    time.now = NOW + POLICY.interval
+    assert pull_once(account, time)
+    assert windows(vendor) == [(NOW - POLICY.lookback, time.now)]
+    assert list(PullRun.objects.order_by("started_at").values_list("changed", flat=True)) == [24, 1]
+
+
+def test_an_account_that_is_not_due_is_not_pulled(vendor, account):
+    pull_once(account)
+    assert not pull_once(account)
+    assert pull.due(NOW) == []
+    assert pull.due(NOW + POLICY.interval) == [account.pk]
+
+
+def test_a_paused_account_is_not_pulled(vendor, account):
+    connections.pause(connection=account, by="test", now=NOW)
+    Connection.objects.update(next_pull_at=NOW)
+    assert pull.due(NOW) == []
+    assert not pull_once(account)
+
+
+def test_only_listed_systems_with_a_living_gateway_are_read(vendor):
+    account = with_homes(vendor, "good", "loose", "left", "gone")
+    System.objects.filter(external_id="loose").update(gateway=None)
+    System.objects.filter(external_id="gone").update(gone_at=NOW)
+    actions.release_gateway(gateway=Gateway.objects.get(system__external_id="left"), by="test", now=NOW)
+    pull_once(account)
+    assert {name for name, _ in vendor.asked} == {"good"}
+
+
+def test_a_system_that_speaks_again_is_read_from_where_it_fell_silent(vendor, account, time):
+    pull_once(account, time)
+    vendor.answer = staticmethod(lambda *_: [])
+    for _ in range(3):
+        time.now += 12 * HOUR
+        pull_once(account, time)
+    vendor.asked.clear()
+    vendor.answer = staticmethod(hourly)
+    time.now += HOUR
+    pull_once(account, time)
+    assert account.next_pull_at == time.now  # the rest at once
+    pull_once(account, time)
+    assert windows(vendor)[1][0] == NOW - HOUR - POLICY.lookback
+    times = sorted(Reading.objects.values_list("ts", flat=True))
+    assert {later - earlier for earlier, later in itertools.pairwise(times)} == {HOUR}
+    assert account.next_pull_at == time.now + POLICY.interval
+
+
+def test_a_gap_is_read_no_further_back_than_the_policy_says(vendor, account, time):
+    pull_once(account, time)
+    vendor.answer = staticmethod(lambda *_: [])
+    time.now += timedelta(days=30)
+    pull_once(account, time)
+    vendor.answer = staticmethod(hourly)
+    time.now += HOUR
+    pull_once(account, time)
+    assert System.objects.get().pulled_through == time.now - POLICY.max_lookback
+
+
+def test_a_vendor_that_has_nothing_for_the_gap_is_asked_once(vendor, account, time):
+    pull_once(account, time)
+    time.now += timedelta(days=2)
+    fresh_from = time.now - HOUR
+    vendor.answer = staticmethod(lambda system, window: [r for r in hourly(system, window) if r.ts >= fresh_from])
+    pull_once(account, time)
+    pull_once(account, time)
+    assert account.next_pull_at == time.now + POLICY.interval
+
+
+def test_a_cursor_from_a_clock_that_was_ahead_does_not_stop_reading(vendor, account):
+    System.objects.update(pulled_through=NOW + timedelta(days=3))
+    pull_once(account)
+    assert windows(vendor) == [(NOW - POLICY.lookback, NOW)]
+
+
+# --- slices ----------------------------------------------------------------------------------------------------------
+
+
+def test_when_time_is_over_the_next_slice_goes_on_where_this_one_ended(vendor, account):
+    assert pull_once(account, until=-math.inf)
+    assert len(vendor.asked) == 1
+    assert (account.next_pull_at, account.lease) == (NOW, None)
+    while account.next_pull_at == NOW:
+        pull_once(account, until=-math.inf)
+    starts = [start for start, _ in windows(vendor)]
+    assert starts[0] == NOW - 24 * HOUR
+    assert Reading.objects.count() == 24
+
+
+def test_a_round_goes_through_all_homes_before_it_begins_again(vendor):
+    account = with_homes(vendor, "a", "b", "c")
+    System.objects.update(pulled_through=NOW - HOUR)
+    slices = 0
+    while account.next_pull_at == NOW:
+        pull_once(account, until=-math.inf)
+        slices += 1
+    assert sorted(name for name, _ in vendor.asked) == ["a", "b", "c"]
+    assert slices <= 4
+    assert account.next_pull_at == NOW + POLICY.interval
+
+
+def test_a_run_lost_with_its_worker_is_closed_and_its_account_pulled_by_another(vendor, account):
+    vendor.answer = staticmethod(failing(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        pull_once(account)
+    PullRun.objects.update(outcome="running", finished_at=None)  # as SIGKILL leaves it
+    vendor.answer = staticmethod(hourly)
+    assert not pull_once(account)
+    later = NOW + pull.LEASE + timedelta(seconds=1)
+    assert pull.close_lost_runs(now=NOW + pull.LEASE) == 0
+    assert pull.close_lost_runs(now=later) == 1
+    lost = PullRun.objects.get()
+    assert (lost.outcome, lost.finished_at) == ("lost", later)
+    assert pull_once(account, lambda: later)
+
+
+def test_a_run_under_way_is_not_closed(vendor, account):
+    closed = []
+
+    def answer(*_):
+        closed.append(pull.close_lost_runs(now=NOW + timedelta(seconds=30)))
+        return []
+
+    vendor.answer = staticmethod(answer)
+    pull_once(account)
+    assert set(closed) == {0}
+
+
+def test_a_second_worker_finds_the_account_taken(vendor, account):
+    second = []
+
+    def answer(*_):
+        second.append(pull_once(Connection.objects.get()))
+        return []
+
+    vendor.answer = staticmethod(answer)
+    assert pull_once(account)
+    assert set(second) == {False}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_at_once_pull_once(vendor):
+    if database.vendor != "postgresql":
+        pytest.skip("SQLite has one writer at a time: set DATABASE_URL to a PostgreSQL to see two")
+    account = with_homes(vendor, "home")
+    gate, done = threading.Barrier(4), []
+
+    def work():
+        gate.wait()
+        done.append(pull.pull_connection(connection_id=account.pk, clock=lambda: NOW, until=math.inf))
+        database_connections.close_all()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(done) == [False, False, False, True]
+    assert len(vendor.asked) == 4
+
+
+# --- what goes wrong -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "error, outcome",
+    [
+        (VendorUnavailable("HTTP 502"), "unavailable"),
+        (VendorReplyInvalid("not JSON: <html>"), "reply_invalid"),
+    ],
+)
+def test_trouble_is_tried_again_later_and_later_and_leaves_the_cursor(vendor, account, time, error, outcome):
+    vendor.answer = staticmethod(failing(error))
+    waits = []
+    for _ in range(12):
+        time.now = account.next_pull_at
+        pull_once(account, time)
+        waits.append((account.next_pull_at - time.now).total_seconds())
+    assert 15 <= waits[0] <= 30
+    assert all(1800 <= wait <= 3600 for wait in waits[8:])
+    assert (account.failures, System.objects.get().pulled_through) == (12, None)
+    assert account.last_error.startswith(str(error))
+    assert set(outcomes()) == {outcome}
+    assert set(Tally.objects.values_list("kind", "vendor", "outcome", "count")) == {("pull", "solis", outcome, 12)}
+    vendor.answer = staticmethod(hourly)
+    time.now = account.next_pull_at
+    pull_once(account, time)
+    assert (account.failures, account.last_success_at) == (0, time.now)
+
+
+def test_windows_read_before_the_trouble_stand(vendor, account):
+    answers = iter([hourly, hourly])
+
+    def answer(*asked):
+        return next(answers, failing(VendorUnavailable("HTTP 502")))(*asked)
+
+    vendor.answer = staticmethod(answer)
+    pull_once(account)
+    assert System.objects.get().pulled_through == NOW - 12 * HOUR
+    assert Reading.objects.count() == 12
+    run = PullRun.objects.get()
+    assert (run.outcome, run.readings, run.window_end, run.error) == ("unavailable", 12, NOW - 12 * HOUR, "HTTP 502")
+
+
+def test_a_key_that_is_refused_stops_the_account_and_says_so_once(vendor, account):
+    vendor.answer = staticmethod(failing(VendorAuthFailed("HTTP 401")))
+    pull_once(account)
+    assert (account.status, account.next_pull_at, account.lease) == ("needs_reconnect", None, None)
+    assert account.last_error == "HTTP 401 · Reconnect the account with a working key or a new consent."
+    connections.mark_needs_reconnect(connection=account, reason="again", now=NOW)
+    assert Event.objects.get(name="connection.needs_reconnect").data == {"reason": "HTTP 401"}
+    assert not pull_once(account)
+    connections.reconnect(connection=account, secrets={"key": "new"}, by="test", now=NOW)
+    vendor.answer = staticmethod(hourly)
+    assert pull_once(account)
+    assert (account.status, account.failures) == ("active", 0)
+
+
+def test_what_the_vendor_cannot_give_is_asked_for_rarely(vendor, account):
+    vendor.answer = staticmethod(failing(VendorUnsupported("HTTP 403")))
+    pull_once(account)
+    assert account.next_pull_at >= NOW + timedelta(minutes=30)
+
+
+def test_an_account_that_is_throttled_waits_exactly_as_long_and_others_do_not(vendor, account):
+    other = factories.connection(account.partner)
+    vendor.answer = staticmethod(failing(VendorThrottled("429", retry_after=77, scope=Scope.ACCOUNT)))
+    pull_once(account)
+    other.refresh_from_db()
+    assert (account.next_pull_at, other.next_pull_at) == (NOW + timedelta(seconds=77), NOW)
+    assert (account.failures, outcomes()) == (0, ["throttled"])
+
+
+def test_when_the_application_is_throttled_all_that_share_its_credential_wait(vendor, account):
+    credential = connections.add_credential(
+        partner=account.partner, vendor="solis", name="fleet", secrets={"key": "k"}, by="test", now=NOW
+    )
+    sharing = factories.connection(account.partner, credential=credential)
+    later = factories.connection(account.partner, credential=credential, next_pull_at=NOW + HOUR)
+    own = factories.connection(account.partner)
+    Connection.objects.filter(pk=account.pk).update(credential=credential)
+    vendor.answer = staticmethod(failing(VendorThrottled("429", retry_after=77)))
+    pull_once(account)
+    for row in (sharing, later, own):
+        row.refresh_from_db()
+    again = NOW + timedelta(seconds=77)
+    assert [row.next_pull_at for row in (account, sharing, later, own)] == [again, again, NOW + HOUR, NOW]
+
+
+def test_a_throttled_round_goes_on_with_the_homes_it_has_not_been_to(vendor, time):
+    account = with_homes(vendor, "a", "b", "c")
+    System.objects.update(pulled_through=NOW - HOUR)
+    answers = iter([hourly, failing(VendorThrottled("429", retry_after=60, scope=Scope.ACCOUNT))])
+
+    def answer(*asked):
+        return next(answers, hourly)(*asked)
+
+    vendor.answer = staticmethod(answer)
+    pull_once(account, time)
+    time.now = account.next_pull_at
+    pull_once(account, time)
+    assert [name for name, _ in vendor.asked] == ["a", "b", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        VendorReplyInvalid("odd reply"),
+        VendorUnsupported("HTTP 404"),
+        VendorUnavailable("HTTP 500"),
+        VendorThrottled("429", retry_after=60, scope=Scope.SYSTEM),
+    ],
+)
+def test_a_home_that_cannot_be_read_stops_no_other(vendor, error):
+    account = with_homes(vendor, "a", "bad", "c")
+    System.objects.update(pulled_through=NOW - HOUR)
+    vendor.answer = staticmethod(only_fails("bad", error))
+    pull_once(account)
+    assert {name for name, _ in vendor.asked} == {"a", "bad", "c"}
+    through = dict(System.objects.values_list("external_id", "pulled_through"))
+    assert through == {"a": NOW, "bad": NOW - HOUR, "c": NOW}
+    assert (account.next_pull_at, account.failures) == (NOW + POLICY.interval, 0)
+    assert account.last_error.startswith(str(error))
+
+
+def test_homes_that_always_fail_do_not_stand_before_the_others(vendor, time):
+    account = with_homes(vendor, "a", "b", "c", "d", "e")
+
+    def answer(system, window):
+        return hourly(system, window) if system.external_id == "e" else failing(VendorUnavailable("HTTP 500"))()
+
+    vendor.answer = staticmethod(answer)
+    for _ in range(3):
+        pull_once(account, time)
+        time.now = account.next_pull_at
+    assert System.objects.get(external_id="e").pulled_through is not None
+
+
+def test_a_vendor_that_is_down_is_not_asked_for_every_home(vendor):
+    account = with_homes(vendor, *"abcdefgh")
+    vendor.answer = staticmethod(failing(VendorUnavailable("no answer")))
+    pull_once(account)
+    assert (len(vendor.asked), account.failures) == (3, 1)
+
+
+def test_a_record_that_cannot_be_true_is_dropped_and_counted(vendor, account):
+    ahead = Sample(ts=NOW + timedelta(minutes=6), power_w=-1)
+    vendor.answer = staticmethod(lambda *asked: [*hourly(*asked), "garbage", ahead])
+    pull_once(account)
+    run = PullRun.objects.get()
+    assert (run.outcome, run.readings, run.dropped) == ("ok", 24, 8)
+    assert not Reading.objects.filter(ts__gt=NOW).exists()
+
+
+def test_a_refusal_that_escapes_the_adapter_is_a_reply_that_cannot_be_read(vendor, account, monkeypatch):
+    monkeypatch.setattr(Fake, "normalize", failing(ReadingInvalid("not a serial: ''")))
+    pull_once(account)
+    assert PullRun.objects.values_list("outcome", "error").get() == ("reply_invalid", "page: not a serial: ''")
+
+
+def test_pages_without_end_are_a_fault(vendor, account, monkeypatch):
+    monkeypatch.setattr(Fake, "fetch", lambda *_: itertools.repeat(Page("page", [])))
+    pull_once(account)
+    assert PullRun.objects.get().error == "more than 3 pages for one window"
+
+
+def test_secrets_that_do_not_open_are_trouble_of_the_vault(vendor, account):
+    connections.seal_secrets(account, {"key": "k"})
+    other = factories.connection(account.partner)
+    Connection.objects.filter(pk=account.pk).update(secrets=account.secrets)
+    Connection.objects.filter(pk=other.pk).update(secrets=account.secrets)
+    assert pull_once(other)
+    assert other.last_error.startswith("The vault cannot open the account's key: ")
+    assert (other.failures, other.lease) == (1, None)
+
+
+def test_a_fault_of_ours_is_logged_without_its_text_and_frees_the_account(vendor, account, caplog):
+    vendor.answer = staticmethod(failing(ZeroDivisionError("secret-123")))
+    assert pull_once(account)
+    assert account.last_error == "A fault of the portal: ZeroDivisionError. See its log."
+    assert (account.lease, account.failures, outcomes()) == (None, 1, ["error"])
+    assert PullRun.objects.get().error == "ZeroDivisionError"
+    assert "pull failed" in caplog.text
+
+
+def test_what_cannot_be_stored_moves_no_cursor(vendor, account, monkeypatch):
+    monkeypatch.setattr("ingest.outbox.enqueue", failing(RuntimeError("disk full")))
+    pull_once(account)
+    assert (Reading.objects.count(), Message.objects.count(), System.objects.get().pulled_through) == (0, 0, None)
+
+
+# --- quotas ----------------------------------------------------------------------------------------------------------
+
+
+def test_when_the_quota_is_used_up_the_rest_waits_for_the_next_period(vendor, account, monkeypatch, time):
+    monkeypatch.setattr(Fake, "policy", replace(POLICY, quotas=(Quota(2, timedelta(minutes=1), Scope.ACCOUNT),)))
+    while Reading.objects.count() < 24:
+        before = len(vendor.asked)
+        pull_once(account, time)
+        assert len(vendor.asked) - before <= 2
+        assert time.now < account.next_pull_at <= NOW + HOUR
+        time.now = account.next_pull_at
+    assert account.failures == 0
+
+
+# --- what an account can see -----------------------------------------------------------------------------------------
+
+
+def test_systems_and_ders_are_listed_once_a_day(vendor, account, time):
+    pull_once(account, time)
+    assert vendor.listed == []
+    time.now += timedelta(hours=25)
+    pull_once(account, time)
+    assert len(vendor.listed) == 1
+
+
+def relist(vendor, account, *homes):
+    vendor.homes = list(homes)
+    Connection.objects.update(discovered_at=None, next_pull_at=NOW)
+    pull_once(account)
+    return {system.external_id: system for system in System.objects.all()}
+
+
+def test_a_new_system_is_written_down_with_its_ders_and_an_event(vendor, account):
+    found = relist(vendor, account, home("home"), home("second", label="Cabin", sn="PV-9"))
+    assert (found["second"].name, found["second"].gateway) == ("Cabin", None)
+    assert Der.objects.get(system=found["second"]).sn == "PV-9"
+    events = Event.objects.filter(name="system.discovered").order_by("sequence")
+    assert [event.data["system"] for event in events] == ["home", "second"]
+
+
+def test_a_renamed_system_keeps_its_gateway_and_cursor(vendor, account):
+    before = System.objects.get()
+    found = relist(vendor, account, home("home", label="New name"))
+    assert (found["home"].name, found["home"].gateway, found["home"].pk) == ("New name", before.gateway, before.pk)
+
+
+def test_a_long_name_is_cut(vendor, account):
+    assert relist(vendor, account, home("home", label="x" * 300))["home"].name == "x" * 200
+
+
+def test_a_system_that_is_gone_is_not_read_and_comes_back(vendor, account, time):
+    assert relist(vendor, account)["home"].gone_at == NOW
+    assert vendor.asked == []
+    vendor.homes = [home("home")]
+    Connection.objects.update(next_pull_at=NOW)
+    pull_once(account)  # no waiting for tomorrow: the list is asked for again at once
+    assert System.objects.get().gone_at is None
+    assert len(vendor.asked) == 4
+
+
+def test_a_listing_that_fails_stops_no_reading_of_what_is_known(vendor, account, monkeypatch):
+    Connection.objects.update(discovered_at=NOW - timedelta(days=2))
+    monkeypatch.setattr(Fake, "systems", failing(VendorReplyInvalid("odd list")))
+    pull_once(account)
+    assert Reading.objects.count() == 24
+    assert account.last_error.startswith("odd list")
+    assert outcomes() == ["ok", "reply_invalid"]
+
+
+def test_a_first_listing_that_fails_is_a_failure(vendor, monkeypatch):
+    account = factories.connection()
+    monkeypatch.setattr(Fake, "systems", failing(VendorReplyInvalid("odd list")))
+    pull_once(account)
+    assert (account.failures, account.last_success_at) == (1, None)
+
+
+def test_two_ders_with_one_serial_are_a_reply_that_cannot_be_read(vendor):
+    account = factories.connection()
+    twice = home("home")
+    vendor.homes = [replace(twice, ders=[*twice.ders, *twice.ders])]
+    pull_once(account)
+    assert PullRun.objects.get().error == "two energy resources of system home have the same serial"
+    assert not System.objects.exists()

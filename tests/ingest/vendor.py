@@ -1,0 +1,70 @@
+"""A vendor that does as a test tells it: `Fake` is registered in place of Solis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from ingest.readings import DerKey, Kind, Reading
+from ingest.vendors.base import ApiKey, Dropped, Field, Page, PullPolicy, VendorAdapter, VendorDer, VendorSystem, Window
+
+KEY = DerKey(Kind.PV, "PV-1")
+POLICY = PullPolicy(
+    interval=timedelta(minutes=5),
+    window_cap=timedelta(hours=6),
+    lookback=timedelta(hours=1),
+    max_lookback=timedelta(days=7),
+    first_lookback=timedelta(days=1),
+    page_budget=3,
+)
+
+
+def home(name: str, *, sn: str = "PV-1", **more: Any) -> VendorSystem:
+    return VendorSystem(name, name=more.pop("label", name), ders=[VendorDer(DerKey(Kind.PV, sn), make="Fake")], **more)
+
+
+class Fake(VendorAdapter):
+    """`answer(system, window)` gives the readings of a window, or raises; each call of it counts as one request."""
+
+    slug = "solis"
+    label = "Fake"
+    kinds = frozenset({Kind.PV})
+    base_urls: ClassVar = {"api": "http://fake.invalid"}
+    auth = ApiKey(fields=(Field("key", "Key"),))
+    policy = POLICY
+    resources = ("page",)
+
+    homes: ClassVar[list[VendorSystem]] = []
+    asked: ClassVar[list[tuple[str, Window]]] = []
+    listed: ClassVar[list[datetime]] = []
+    answer: ClassVar[Callable[[VendorSystem, Window], list[Any]]]
+
+    def systems(self) -> list[VendorSystem]:
+        self._call()
+        self.listed.append(self.clock())
+        return list(self.homes)
+
+    def fetch(self, system: VendorSystem, window: Window) -> Iterator[Page]:
+        self._call()
+        self.asked.append((system.external_id, window))
+        yield Page("page", type(self).answer(system, window))
+
+    @classmethod
+    def normalize(cls, _: VendorSystem, page: Page, dropped: Dropped) -> Iterator[tuple[DerKey, Reading]]:
+        for record in page.body:
+            if isinstance(record, Reading):
+                yield KEY, record
+            else:
+                dropped.add(f"not a reading: {record}")
+
+    def _call(self) -> None:
+        self.http._before_request()
+        self.http.requests_made += 1
+
+
+def hourly(_: VendorSystem, window: Window) -> list[Reading]:
+    """A reading at every full hour of the window."""
+    first = window.start.replace(minute=0, second=0, microsecond=0)
+    times = [first + number * timedelta(hours=1) for number in range(400)]
+    return [Reading(ts=ts, power_w=-float(ts.hour + 1)) for ts in times if window.start <= ts < window.end]
