@@ -41,14 +41,14 @@ def _tallies() -> Iterator[Metric]:
 
 def _queues() -> Iterator[Metric]:
     held_queues = Count("pk", filter=Q(held_at__isnull=False))
-    found = GatewayQueue.objects.aggregate(waiting=Sum("waiting"), deepest=Max("waiting"), held=held_queues)
+    found = GatewayQueue.objects.aggregate(deepest=Max("waiting"), total=Sum("waiting"), held=held_queues)
     oldest = outbox.oldest_waiting().aggregate(at=Min("oldest_at"))["at"]
     age = (timezone.now() - oldest).total_seconds() if oldest else 0
     yield _gauge("portal_oldest_waiting_message_seconds", "Age of the message that waits longest for SEN.", age)
     yield _gauge(
         "portal_deepest_queue_messages", "Waiting messages of the gateway with most of them.", found["deepest"]
     )
-    yield _gauge("portal_waiting_messages", "Messages that wait for SEN.", found["waiting"])
+    yield _gauge("portal_waiting_messages", "Messages that wait for SEN.", found["total"])
     yield _gauge("portal_held_messages", "Messages held until somebody retries them.", _held_messages())
     yield _gauge("portal_held_queues", "Queues held until somebody releases them.", found["held"])
 

@@ -19,7 +19,10 @@ _Status = Gateway.Status
 
 @transaction.atomic
 def give_gateway(*, system: System, gateway_type: GatewayType, by: By, now: datetime) -> Gateway:
-    """Make the gateway of a vendor's system, which is pulled from then on. Returns the one it has, if it has one."""
+    """Make the gateway of a vendor's system, which is pulled from then on. Returns the one it has, if it has one.
+
+    It stands where the vendor says that the system stands, if the vendor knows.
+    """
     system = System.objects.select_for_update(of=("self",)).select_related("connection", "gateway").get(pk=system.pk)
     if system.gateway is not None:
         return system.gateway
@@ -28,12 +31,17 @@ def give_gateway(*, system: System, gateway_type: GatewayType, by: By, now: date
         raise ValidationError(msg)
     system.gateway = actions.create_gateway(gateway_type=gateway_type, name=str(system), by=by, now=now)
     system.save(update_fields=["gateway"])
+    if system.latitude and system.longitude:  # a vendor that does not know the place may send zeros
+        actions.locate_gateway(
+            gateway=system.gateway, latitude=Decimal(system.latitude), longitude=Decimal(system.longitude),
+            source=Coordinates.Source.VENDOR, by=by, now=now,
+        )  # fmt: skip
     Connection.objects.filter(pk=system.connection_id, status=Connection.Status.ACTIVE).update(next_pull_at=now)
     return system.gateway
 
 
 def bring_to_life(*, gateway: Gateway, wallet: str, place: tuple[Decimal, Decimal], by: By, now: datetime) -> Gateway:
-    """Take a sandbox gateway through all steps up to active, from wherever it stands. Raises SenError, ValidationError."""
+    """Take a sandbox gateway through all steps up to active, from where it stands. Raises SenError, ValidationError."""
     if gateway.status == _Status.CREATED:
         gateway = lifecycle.register_in_sandbox(gateway=gateway, by=by, now=now)
     if gateway.status == _Status.REGISTERED:

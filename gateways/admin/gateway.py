@@ -131,13 +131,13 @@ class GatewayAdmin(PartnerAdmin):
         return "the present key signs on until you register the new one with SEN and mark it registered."
 
     @act(
-        "Mark new key registered", done="signs with its new key",
+        "Mark new key registered", done="moved to the new key",
         when=lambda gateway: gateway.has_new_key and gateway.status in Gateway.SIGNING,
     )  # fmt: skip
     def activate_key(self, gateway: Gateway, *, by: Any, now: Any) -> None:
         actions.activate_key(owner=gateway, by=by, now=now)
 
-    @act("Ban key", done="lost its key", form=BanForm, warning=BAN_WARNING, when=lambda gateway: gateway.has_key)
+    @act("Ban key", done="left without a key", form=BanForm, warning=BAN_WARNING, when=lambda gateway: gateway.has_key)
     def ban_key(self, gateway: Gateway, *, by: Any, now: Any, reason: str) -> None:
         key = gateway.keys.filter(state=GatewayKey.State.ACTIVE).first()
         if key is None:

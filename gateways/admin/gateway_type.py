@@ -85,6 +85,6 @@ class GatewayTypeAdmin(PartnerAdmin):
         actions.rotate_key(owner=row, by=by, now=now)
         return "the present key signs on until you register the new one with SEN and mark it registered."
 
-    @act("Mark new key registered", done="sign with their new key", when=_is_global)
+    @act("Mark new key registered", done="moved to the new key", when=_is_global)
     def activate_key(self, row: GatewayType, *, by: Any, now: Any) -> None:
         actions.activate_key(owner=row, by=by, now=now)

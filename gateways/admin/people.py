@@ -39,6 +39,7 @@ class UserAdmin(PartnerAdmin, DjangoUserAdmin):  # type: ignore[type-arg]  # Dja
 @admin.register(Group)
 class GroupAdmin(PartnerAdmin, DjangoGroupAdmin):
     partner_paths = access.INSTALLATION
+    list_display = ("name",)
     addable = editable = deletable = True
 
 

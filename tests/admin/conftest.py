@@ -1,0 +1,108 @@
+"""Staff of every role, and a fleet of two partners with a row of everything."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from gateways.models import Gateway, Membership, Partner
+from ingest import connections, outbox, store
+from ingest.models import Attempt, Connection, Heartbeat, Message, Minute, PullRun
+from tests import factories
+
+
+class Fleet:
+    """One partner's rows: as many homes as asked for, each with an account, a gateway, readings and messages."""
+
+    def __init__(self, partner: Partner) -> None:
+        self.partner = partner
+        self.type = factories.gateway_type(partner)
+        self.gateways: list[Gateway] = []
+        self.credential = connections.add_credential(
+            partner=partner,
+            vendor="solaredge",
+            name="Fleet key",
+            secrets={"api_key": "TOP-SECRET-KEY"},
+            by="test",
+            now=factories.NOW,
+        )
+
+    def add_home(self) -> Gateway:
+        now = timezone.now()
+        gateway = factories.active_gateway(self.type)
+        account: Connection = factories.connection(self.partner, last_success_at=now, next_pull_at=now)
+        system = factories.system(gateway, account)
+        run = PullRun.objects.create(connection=account, system=system, started_at=now, window_start=now)
+        readings = factories.readings(system, 3, start=now - timedelta(hours=1))
+        store.store_readings(system=system, readings=readings, now=now, run=run)
+        message = Message.objects.get(gateway=gateway)
+        Attempt.objects.create(message=message, at=now, outcome="unavailable", duration_ms=1)
+        Message.objects.filter(pk=message.pk).update(state="held", held_reason="SEN said no", done_at=now)
+        outbox.hold_queue(gateway=gateway, reason="because", by="test", now=now)
+        self.gateways.append(gateway)
+        return gateway
+
+    @property
+    def gateway(self) -> Gateway:
+        return self.gateways[0]
+
+
+def make_fleet(**fields: Any) -> Fleet:
+    fleet = Fleet(factories.partner(**fields))
+    fleet.add_home()
+    Minute.objects.create(partner=fleet.partner, at=timezone.now(), delivered=5)
+    Heartbeat.objects.get_or_create(name="beat", defaults={"at": timezone.now()})
+    return fleet
+
+
+@pytest.fixture
+def fleet(db) -> Fleet:
+    return make_fleet()
+
+
+@pytest.fixture
+def stranger(db) -> Fleet:
+    """A fleet of a partner that nobody here works for but its owner."""
+    fleet = make_fleet()
+    staff(fleet.partner, "owner")
+    return fleet
+
+
+def staff(partner: Partner, role: str) -> Client:
+    user = User.objects.create_user(f"{role}-{partner.pk}", f"{role}{partner.pk}@example.com", "pw", is_staff=True)
+    Membership.objects.create(partner=partner, user=user, role=role)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def owner(fleet: Fleet) -> Client:
+    return staff(fleet.partner, "owner")
+
+
+@pytest.fixture
+def operator(fleet: Fleet) -> Client:
+    return staff(fleet.partner, "operator")
+
+
+@pytest.fixture
+def support(fleet: Fleet) -> Client:
+    return staff(fleet.partner, "support")
+
+
+@pytest.fixture
+def viewer(fleet: Fleet) -> Client:
+    return staff(fleet.partner, "viewer")
+
+
+@pytest.fixture
+def superuser(db) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root", "root@example.com", "pw"))
+    return client
