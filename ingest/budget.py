@@ -15,20 +15,20 @@ from ingest.vendors.base import Quota
 from ingest.vendors.errors import Scope, VendorThrottled
 
 _WORTH_WAITING_S = 2.0  # a quota per second is waited for on the spot
+_LONGEST_WAIT_S = 10.0  # in all, when others keep taking what was waited for
 _WORTH_SPREADING = timedelta(hours=1)  # a quota per day or month is spread over it
 
 
 def take(connection: Connection, quotas: tuple[Quota, ...], *, clock: Callable[[], datetime]) -> None:
     """Take one request from every quota, or none; raise VendorThrottled with the time until the next period."""
-    while True:
-        wait = _take_once(connection, quotas, clock())
-        if wait is None:
-            return
+    waited = 0.0
+    while wait := _take_once(connection, quotas, clock()):
         quota, seconds = wait
-        if seconds > _WORTH_WAITING_S:
+        if seconds > _WORTH_WAITING_S or waited > _LONGEST_WAIT_S:
             msg = f"our share of the vendor's quota is used up: {quota.limit} requests in {quota.period}"
             raise VendorThrottled(msg, retry_after=seconds, scope=quota.scope)
         time.sleep(seconds)
+        waited += seconds
 
 
 def left(connection: Connection, quotas: tuple[Quota, ...], now: datetime) -> dict[str, int]:
