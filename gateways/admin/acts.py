@@ -147,7 +147,7 @@ def _do(
         try:
             remark = method(admin, row, by=request.user, now=timezone.now(), **answers)
         except admin.refusals as error:
-            refused += [f"{name}: {reason}" for reason in _reasons(error)]
+            refused += [reason if reason.startswith(name) else f"{name}: {reason}" for reason in _reasons(error)]
         else:
             remarks.append(f"{name}: {remark}" if remark else "")
     if remarks:

@@ -51,9 +51,8 @@ class EventAdmin(PartnerAdmin):
         return format_html('<a href="{}" title="All events of {}">{}</a>', url, event.subject, event.subject)
 
     @admin.display(description="details")
-    def details(self, event: Event) -> str:
-        data = ", ".join(f"{name}: {_text(value)}" for name, value in event.data.items())
-        return data if len(data) <= 160 else f"{data[:160]}…"
+    def details(self, event: Event) -> SafeString | str:
+        return columns.clipped(", ".join(f"{name}: {_text(value)}" for name, value in event.data.items()), 160)
 
 
 def _text(value: Any) -> str:

@@ -66,7 +66,7 @@ def test_each_refused_row_is_told_and_the_others_are_done(operator: Client, flee
     said = act(operator, "mark_registered", new, fleet.gateway)
     assert said == [
         "1 gateway marked registered.",
-        f"{fleet.gateway}: {fleet.gateway} is active. SEN knows it already. For a new key, activate the key.",
+        f"{fleet.gateway} is active. SEN knows it already. For a new key, activate the key.",
     ]
     new.refresh_from_db()
     assert new.status == "registered"
