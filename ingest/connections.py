@@ -89,7 +89,9 @@ def reconnect(*, connection: Connection, secrets: Mapping[str, str], by: By, now
     seal_secrets(connection, secrets)
     connection.credential = None  # a credential would win over the account's own secrets
     connection.status, connection.next_pull_at, connection.failures = Connection.Status.ACTIVE, now, 0
-    connection.round_began_at = None
+    connection.round_began_at = connection.lease = connection.leased_until = (
+        None  # a pull under way has the old secrets
+    )
     connection.save()
     _record(connection, events.CONNECTION_RECOVERED, by, now)
     return connection
@@ -210,7 +212,12 @@ def _secrets_field(row: VendorCredential | Connection) -> SealedField:
 
 def _go_on(connection: Connection, name: str, by: By, now: datetime) -> None:
     Connection.objects.filter(pk=connection.pk).update(
-        status=Connection.Status.ACTIVE, next_pull_at=now, round_began_at=None, failures=0
+        status=Connection.Status.ACTIVE,
+        next_pull_at=now,
+        round_began_at=None,
+        lease=None,
+        leased_until=None,
+        failures=0,
     )
     _record(connection, name, by, now)
 

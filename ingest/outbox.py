@@ -21,7 +21,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, V
 from gateways import events, queries
 from gateways.events import By
 from gateways.models import Gateway, GatewayKey
-from ingest import minutes, tallies
+from ingest import bulk, minutes, tallies
 from ingest.models import Attempt, GatewayQueue, Message, Tally
 from ingest.sen.errors import SenError, SenThrottled
 
@@ -34,22 +34,13 @@ _State = Message.State
 
 
 @dataclass(slots=True)
-class Waiting:
-    """One message on its way out."""
-
-    id: int
-    der_id: int
-    payload: str
-
-
-@dataclass(slots=True)
 class Claim:
     """A gateway's queue that this worker may work on until the lease ends, with its oldest messages."""
 
     gateway_id: int
     lease: uuid.UUID
     failures: int
-    messages: Sequence[Waiting] = ()
+    messages: Sequence[bulk.Waiting] = ()
 
 
 @dataclass(slots=True)
@@ -72,7 +63,7 @@ def enqueue(*, gateway_id: int, messages: Sequence[Message], now: datetime) -> N
     if not messages:
         return
     GatewayQueue.objects.get_or_create(gateway_id=gateway_id, defaults={"due_at": now})
-    _insert(messages)
+    bulk.insert(messages)
     _add_waiting(gateway_id, len(messages), now)
 
 
@@ -95,7 +86,7 @@ def claim_due(*, now: datetime, gateway_id: int | None = None) -> list[Claim]:
     GatewayQueue.objects.filter(_free(now), pk__in=list(candidates)).update(lease=lease, leased_until=now + LEASE)
     rows = GatewayQueue.objects.filter(lease=lease).order_by("due_at").values_list("pk", "failures")
     claims = {pk: Claim(pk, lease, failures) for pk, failures in rows}
-    messages = _oldest(list(claims), max(1, BATCH // len(claims))) if claims else {}
+    messages = bulk.oldest(list(claims), max(1, BATCH // len(claims))) if claims else {}
     for pk, claim in claims.items():
         claim.messages = messages.get(pk, ())
     return list(claims.values())
@@ -317,47 +308,12 @@ def _hold_waiting(queue: GatewayQueue, reason: str, now: datetime, **which: date
     return held
 
 
-def _insert(messages: Sequence[Message]) -> None:
-    """Insert by plain statements: bulk_create sends arrays to PostgreSQL, and to quote JSON in those is slow."""
-    adapt = database.ops.adapt_datetimefield_value
-    rows = [
-        (m.gateway_id, m.der_id, m.payload, m.points, adapt(m.first_ts), adapt(m.last_ts), adapt(m.created_at))
-        for m in messages
-    ]
-    with database.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO ingest_message"
-            " (gateway_id, der_id, payload, points, first_ts, last_ts, created_at, state, held_reason)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, 'waiting', '')",
-            rows,
-        )
-
-
 def _delay_s(outcome: Outcome, failures: int) -> float:
     if outcome.retry_after_s is not None:
         return outcome.retry_after_s
     if outcome.problem is SenThrottled:
         return max(1.0, backoff_s(failures))
     return backoff_s(failures)
-
-
-def _oldest(gateway_ids: list[int], limit: int) -> dict[int, list[Waiting]]:
-    """Fetch the oldest `limit` waiting messages of each gateway."""
-    found: dict[int, list[Waiting]] = defaultdict(list)
-    if database.vendor == "postgresql":
-        sql = """
-            SELECT q.id, m.id, m.der_id, m.payload FROM unnest(%s::bigint[]) AS q(id) CROSS JOIN LATERAL (
-                SELECT id, der_id, payload FROM ingest_message
-                WHERE gateway_id = q.id AND state = 'waiting' ORDER BY id LIMIT %s) AS m"""
-        with database.cursor() as cursor:
-            cursor.execute(sql, [gateway_ids, limit])
-            for gateway_id, message_id, der_id, payload in cursor.fetchall():
-                found[gateway_id].append(Waiting(message_id, der_id, payload))
-        return found
-    for gateway_id in gateway_ids:
-        waiting = Message.objects.filter(gateway=gateway_id, state=_State.WAITING).order_by("id")
-        found[gateway_id] = [Waiting(*row) for row in waiting.values_list("id", "der_id", "payload")[:limit]]
-    return found
 
 
 def _record_event(gateway: Gateway, name: str, by: By, now: datetime, **data: object) -> None:

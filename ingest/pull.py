@@ -238,9 +238,10 @@ def _free(now: datetime) -> Q:
     return Q(lease__isnull=True) | Q(leased_until__lt=now)
 
 
-def _end(connection: Connection, **changes: object) -> None:
-    """Free the connection, if it is still ours, with what is known now."""
-    Connection.objects.filter(pk=connection.pk, lease=connection.lease).update(lease=None, leased_until=None, **changes)
+def _end(connection: Connection, **changes: object) -> bool:
+    """Free the connection with what is known now; return False if it is not ours any more."""
+    ours = Connection.objects.filter(pk=connection.pk, lease=connection.lease)
+    return bool(ours.update(lease=None, leased_until=None, **changes))
 
 
 def _note_end(connection: Connection, ended: _Slice, now: datetime) -> None:
@@ -273,8 +274,9 @@ def _note_failure(connection: Connection, error: VendorError, now: datetime) -> 
         return
     if not connection.failures:
         log.warning("vendor trouble", connection=str(connection.uid), vendor=connection.vendor, error=str(error))
-    _note_trouble(connection, _words(error), now, retry=error.retry)
-    if isinstance(error, VendorAuthFailed):
+    ours = _note_trouble(connection, _words(error), now, retry=error.retry)
+    # Whoever reconnected the account meanwhile took it from us: what was refused are the secrets before.
+    if ours and isinstance(error, VendorAuthFailed):
         connections.mark_needs_reconnect(connection=connection, reason=str(error), now=now)
 
 
@@ -291,9 +293,9 @@ def _throttle(connection: Connection, error: VendorThrottled, now: datetime) -> 
     _end(connection, next_pull_at=again, last_error_at=now, last_error=_words(error))
 
 
-def _note_trouble(connection: Connection, text: str, now: datetime, *, retry: bool = True) -> None:
+def _note_trouble(connection: Connection, text: str, now: datetime, *, retry: bool = True) -> bool:
     delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(connection.failures, 10)) if retry else _LONGEST_DELAY
-    _end(
+    return _end(
         connection,
         next_pull_at=now + delay * random.uniform(0.5, 1),  # noqa: S311  no secret
         failures=connection.failures + 1,

@@ -14,9 +14,9 @@ from django.conf import settings
 
 from gateways import queries, vault
 from gateways.models import Gateway
-from ingest import outbox, sen
+from ingest import bulk, outbox, sen
 from ingest.models import Attempt, Der
-from ingest.outbox import Claim, Outcome, Waiting
+from ingest.outbox import Claim, Outcome
 from ingest.sen import client, envelope, errors
 
 log = structlog.get_logger(__name__)
@@ -92,7 +92,7 @@ def _lane(outcome: Outcome, sender: _Sender, serials: dict[int, str], clock: Cal
 
 
 def _note_problem(
-    outcome: Outcome, message: Waiting, answer: errors.Answer, problem: type[errors.SenError], at: datetime
+    outcome: Outcome, message: bulk.Waiting, answer: errors.Answer, problem: type[errors.SenError], at: datetime
 ) -> None:
     outcome.error = str(answer)
     outcome.attempts.append(

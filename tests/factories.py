@@ -43,7 +43,7 @@ def activate(registered: Gateway) -> Gateway:
     """Take a registered gateway through the rest of its life up to active."""
     actions.bind_wallet(gateway=registered, address=WALLET, by="test", now=NOW)
     actions.own_gateway(gateway=registered, by="test", now=NOW)
-    place = {"latitude": Decimal("59.33"), "longitude": Decimal("18.07"), "source": "typed"}
+    place: dict[str, Any] = {"latitude": Decimal("59.33"), "longitude": Decimal("18.07"), "source": "typed"}
     actions.locate_gateway(gateway=registered, **place, by="test", now=NOW)
     return actions.activate_gateway(gateway=registered, by="test", now=NOW)
 
@@ -64,7 +64,9 @@ def system(for_gateway: Gateway | None = None, of: Connection | None = None, **f
     return made
 
 
-def readings(of: System, count: int, *, start: datetime = NOW, step: timedelta = timedelta(minutes=5)) -> list[tuple[DerKey, Reading]]:
+def readings(
+    of: System, count: int, *, start: datetime = NOW, step: timedelta = timedelta(minutes=5)
+) -> list[tuple[DerKey, Reading]]:
     """`count` PV readings of a system, one a step, starting at `start`."""
     key = DerKey(Kind.PV, of.ders.get(kind="pv").sn)
     return [(key, Reading(ts=start + number * step, power_w=-100.0 - number)) for number in range(count)]
