@@ -9,6 +9,6 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_asgi_application()
 
-from config.startup import refuse_wrong_master_keys  # noqa: E402  needs the apps that the line above loads
+from config.startup import refuse_what_must_not_run  # noqa: E402  needs the apps that the line above loads
 
-refuse_wrong_master_keys()
+refuse_what_must_not_run()

@@ -41,6 +41,6 @@ def keep_django_logging(**_: Any) -> None:
 @beat_init.connect
 def check_what_must_hold(**_: Any) -> None:
     """Refuse to start where the web process would refuse."""
-    from config.startup import refuse_wrong_master_keys  # noqa: PLC0415  models need the apps, which are loaded by now
+    from config.startup import refuse_what_must_not_run  # noqa: PLC0415  models need the apps, which are loaded by now
 
-    refuse_wrong_master_keys()
+    refuse_what_must_not_run()

@@ -17,15 +17,19 @@ _LOCAL = {"localhost", "127.0.0.1", "::1"}
 
 @register(Tags.database)
 def production_never_talks_to_the_sandbox(**_: Any) -> list[Error]:
-    """E001: with a production partner, no URL meant for the real world may lead to the sandbox or to this machine."""
+    """E001: with a production partner, no URL for the real world may lead to the sandbox or to this machine."""
     try:
         if not Partner.objects.filter(environment=Partner.Environment.PRODUCTION).exists():
             return []
     except DatabaseError:
         return []  # before the first migration there is no partner
-    hint = "Correct the setting, or move the partner's homes to a partner of the sandbox environment."
+    hint = "Correct the setting; to try things out, use a partner of the sandbox environment."
     return [
-        Error(f"{name} is {url}, which is not the real world, but there are production partners.", hint=hint, id="ingest.E001")
+        Error(
+            f"{name} is {url}, which is not the real world, but there are production partners.",
+            hint=hint,
+            id="ingest.E001",
+        )
         for name, url in _real_world_urls()
         if _is_sandbox(url)
     ]
@@ -49,7 +53,9 @@ def vendor_urls_name_known_hosts(**_: Any) -> list[Error]:
 def _real_world_urls() -> list[tuple[str, str]]:
     named = [("SEN_DATA_URL", settings.SEN_DATA_URL), ("SEN_GRAPHQL_URL", settings.SEN_GRAPHQL_URL)]
     return named + [
-        (f"VENDOR_URLS[{slug}][{role}]", url) for slug, hosts in settings.VENDOR_URLS.items() for role, url in hosts.items()
+        (f"VENDOR_URLS[{slug}][{role}]", url)
+        for slug, hosts in settings.VENDOR_URLS.items()
+        for role, url in hosts.items()
     ]
 
 

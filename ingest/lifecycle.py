@@ -32,7 +32,8 @@ def register_in_sandbox(*, gateway: Gateway, by: By, now: datetime) -> Gateway:
     if pending and shared:
         _post(f"types/{kind.prefix}/keys", {"public_key": pending.public_key})
     if gateway.status == Gateway.Status.CREATED:
-        _post("gateways", {"id": gateway.serial} | ({"public_key": pending.public_key} if pending and not shared else {}))
+        own_key = {"public_key": pending.public_key} if pending and not shared else {}
+        _post("gateways", {"id": gateway.serial, **own_key})
         return actions.register_gateway(gateway=gateway, by=by, now=now)
     if pending is None:
         msg = f"{gateway} and its key are registered already."
@@ -53,7 +54,8 @@ def incept(*, gateway: Gateway, by: By, now: datetime, dry_run: bool = False, ap
     if gateway.status != Gateway.Status.REGISTERED or gateway.wallet is None or key is None:
         msg = f"{gateway} must be registered, with its wallet named and a key that SEN knows, before it can be bound."
         raise ValidationError(msg)
-    url, names = sen.graphql_url(gateway.partner.environment), {"gateway": gateway.serial, "wallet": gateway.wallet.address}
+    url = sen.graphql_url(gateway.partner.environment)
+    names = {"gateway": gateway.serial, "wallet": gateway.wallet.address}
     message = graphql.app_message(**names, now=now) if app_form else graphql.classic_message(**names)
     signer = vault.signer_for(key.uri, key.public_key)
     bound = graphql.initialize(url, message=message, signer=signer, dry_run=dry_run)
