@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connections
 
 from config import startup
 from gateways.models import Partner
@@ -39,7 +40,7 @@ def test_a_vendor_cloud_of_a_production_partner_is_looked_at_too(settings):
 
 
 def test_no_process_starts_with_a_production_partner_against_the_sandbox(settings, monkeypatch, capsys):
-    monkeypatch.setattr(startup.connections, "close_all", lambda: None)  # the test's transaction is in there
+    monkeypatch.setattr(connections, "close_all", lambda: None)  # the test's transaction is in there
     settings.SEN_DATA_URL = "http://127.0.0.1:8801/sen/gw/data/"
     startup.refuse_what_must_not_run()
     factories.partner(environment=Partner.Environment.PRODUCTION)
