@@ -33,8 +33,7 @@ class NameFilter(DropdownFilter):
 @admin.register(Event)
 class EventAdmin(PartnerAdmin):
     partner_paths = ("partner",)
-    fields = ("partner", "sequence", "at", "name", "actor", "subject", "details", "previous_hash", "hash")
-    readonly_fields = ("details",)
+    fields = ("partner", "sequence", "at", "name", "actor", "subject", "data", "previous_hash", "hash")
     list_display = ("happened", "name", "about", "actor", "details", "partner")
     list_filter = (NameFilter, ("partner", filters.Related))
     list_select_related = ("partner",)
@@ -52,7 +51,7 @@ class EventAdmin(PartnerAdmin):
 
     @admin.display(description="details")
     def details(self, event: Event) -> SafeString | str:
-        return columns.clipped(", ".join(f"{name}: {_text(value)}" for name, value in event.data.items()), 160)
+        return columns.clipped(", ".join(f"{name}: {_text(value)}" for name, value in event.data.items()))
 
 
 def _text(value: Any) -> str:
