@@ -6,7 +6,7 @@ from gateways.models import Partner
 
 
 class Minute(models.Model):
-    """How many messages of a partner were delivered in one minute: the front page's chart reads these and no messages."""
+    """How many messages of a partner were delivered in one minute: what the front page draws, instead of counting them."""
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, db_index=False, related_name="minutes")
     at = models.DateTimeField(help_text="When the minute began.")
