@@ -6,7 +6,7 @@ from gateways.models import Partner
 
 
 class Minute(models.Model):
-    """How many messages of a partner were delivered in one minute: what the front page draws, instead of counting them."""
+    """How many messages of a partner were delivered in one minute: the front page draws these, it counts nothing."""
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, db_index=False, related_name="minutes")
     at = models.DateTimeField(help_text="When the minute began.")
