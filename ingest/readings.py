@@ -55,6 +55,9 @@ class DerKey:
     kind: Kind
     sn: str
 
+    def __hash__(self) -> int:
+        return hash(self.sn)  # the kind's runs in Python, and batches look keys up by the ten thousand
+
     def __post_init__(self) -> None:
         if not self.sn or len(self.sn) > MAX_SERIAL or not self.sn.isprintable():
             msg = f"not a serial: {self.sn[:MAX_SERIAL]!r}"

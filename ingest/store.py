@@ -6,7 +6,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import itemgetter
 
 from django.db import transaction
@@ -17,6 +17,8 @@ from ingest import models, outbox, partitions, upsert
 from ingest.models import Der, Message, PullRun, System
 from ingest.readings import VALUES, DerKey, Kind, Quality, Reading
 from ingest.sen import envelope
+
+_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -46,21 +48,23 @@ def store_readings(
     with transaction.atomic():
         system = System.objects.select_related("gateway").select_for_update(of=("self",)).get(pk=system.pk)
         ders = _ders(system, {key for key, _ in merged})
-        rows = [(ders[key].pk, reading) for (key, _), reading in merged.items()]
-        changed = upsert.write(rows, received_at=now)
-        fresh = rows if len(changed) == len(rows) else [row for row in rows if (row[0], row[1].ts) in changed]
-        by_id, gateway, messages = {der.pk: der for der in ders.values()}, system.gateway, []
+        ids, by_id = {key: der.pk for key, der in ders.items()}, {der.pk: der for der in ders.values()}
+        rows = [(ids[key], reading) for (key, _), reading in merged.items()]
+        new, others = _split(by_id, rows)
+        upsert.insert(new, received_at=now)
+        changed = upsert.write(others, received_at=now)
+        gateway, messages = system.gateway, []
         if gateway is not None and gateway.status != Gateway.Status.RELEASED:
-            messages = _messages(gateway, by_id, _standing(by_id, fresh), now)
+            messages = _messages(gateway, by_id, [*new, *_standing(changed)], now)
             outbox.enqueue(gateway_id=gateway.pk, messages=messages, now=now)
         _move_cursor(system, by_id, rows, pulled_through)
         if run is not None:
             PullRun.objects.filter(pk=run.pk).update(
                 readings=F("readings") + len(rows),
-                changed=F("changed") + len(fresh),
+                changed=F("changed") + len(new) + len(changed),
                 window_end=pulled_through or run.window_end,
             )
-    return Stored(len(rows), len(fresh), len(messages))
+    return Stored(len(rows), len(new) + len(changed), len(messages))
 
 
 def merge(readings: Iterable[tuple[DerKey, Reading]]) -> dict[tuple[DerKey, datetime], Reading]:
@@ -68,8 +72,9 @@ def merge(readings: Iterable[tuple[DerKey, Reading]]) -> dict[tuple[DerKey, date
     merged: dict[tuple[DerKey, datetime], Reading] = {}
     for der, reading in readings:
         key = (der, reading.ts)
-        known = merged.get(key)
-        merged[key] = reading if known is None else _merged(known, reading)
+        known = merged.setdefault(key, reading)
+        if known is not reading:
+            merged[key] = _merged(known, reading)
     return merged
 
 
@@ -85,22 +90,23 @@ def _ders(system: System, keys: set[DerKey]) -> dict[DerKey, Der]:
     return {key: found[key] for key in keys}
 
 
-def _standing(ders: Mapping[int, Der], fresh: Sequence[tuple[int, Reading]]) -> list[tuple[int, Reading]]:
-    """Return new readings as they are, changed ones as they now stand in the table: SEN gets whole points, no parts.
+def _split(ders: Mapping[int, Der], rows: Sequence[upsert.Row]) -> tuple[list[upsert.Row], list[upsert.Row]]:
+    """Part the readings that are newer than all we had of their DER, and so certainly new, from the others."""
+    new: list[upsert.Row] = []
+    others: list[upsert.Row] = []
+    last = {pk: der.last_reading_at or _BEFORE_ALL for pk, der in ders.items()}
+    for row in rows:
+        (new if row[1].ts > last[row[0]] else others).append(row)
+    return new, others
 
-    What is newer than all we had of its DER is new; the rest may be changed, and is read back.
-    """
-    rows: list[tuple[int, Reading]] = []
-    old: dict[int, set[datetime]] = defaultdict(set)
-    for der_id, reading in fresh:
-        last = ders[der_id].last_reading_at
-        if last is None or reading.ts > last:
-            rows.append((der_id, reading))
-        else:
-            old[der_id].add(reading.ts)
-    for der_id, times in old.items():
-        rows += [(der_id, reading) for reading in _stored(der_id, times)]
-    return rows
+
+def _standing(changed: Iterable[tuple[int, datetime]]) -> Iterator[upsert.Row]:
+    """Read changed readings back as they now stand in the table: SEN gets whole points, no parts."""
+    times: dict[int, set[datetime]] = defaultdict(set)
+    for der_id, ts in changed:
+        times[der_id].add(ts)
+    for der_id, of_der in times.items():
+        yield from ((der_id, reading) for reading in _stored(der_id, of_der))
 
 
 def _stored(der_id: int, times: set[datetime]) -> Iterator[Reading]:
@@ -138,9 +144,9 @@ def _move_cursor(
     newest: dict[int, datetime] = {}
     for der_id, reading in rows:
         newest[der_id] = max(newest.get(der_id, reading.ts), reading.ts)
-    for der_id, ts in newest.items():
-        if _later(ts, ders[der_id].last_reading_at):
-            Der.objects.filter(pk=der_id).update(last_reading_at=ts)
+    for ts in set(newest.values()):  # as a rule the same for all
+        moved = [pk for pk, last in newest.items() if last == ts and _later(ts, ders[pk].last_reading_at)]
+        Der.objects.filter(pk__in=moved).update(last_reading_at=ts)
     last = max(newest.values(), default=None)
     if _later(last, system.last_reading_at):
         system.last_reading_at = last
