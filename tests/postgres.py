@@ -44,7 +44,8 @@ def _embedded() -> Iterator[str]:
         started = get_server(Path(folder), cleanup_mode="stop")
         try:
             started.psql("\n".join(_IN_A_HURRY))
-            yield f"postgres://postgres@/postgres?host={started.get_postmaster_info().socket_dir}"
+            # django-environ reads what stands before the last slash as the folder of the socket.
+            yield f"postgres://postgres@/{started.get_postmaster_info().socket_dir}/postgres"
         finally:
             started.cleanup()
 
