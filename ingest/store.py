@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from django.db import transaction
 from django.db.models import F
@@ -132,7 +132,7 @@ def _messages(
 
 def _points(der: Der, readings: Iterable[Reading]) -> Iterator[tuple[Reading, dict[str, object]]]:
     kind = Kind(der.kind)
-    for reading in readings:
+    for reading in sorted(readings, key=attrgetter("ts")):
         point = envelope.der_object(kind, reading, make=der.make, rated_power_w=der.rated_power_w)
         if point is not None:
             yield reading, point

