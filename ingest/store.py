@@ -44,12 +44,13 @@ def store_readings(
     queues nothing for SEN. `pulled_through` says that everything between the cursor and that time was read.
     """
     merged = merge(readings)
-    partitions.ensure(ts for _, ts in merged)
+    partitions.ensure(ts for of_der in merged.values() for ts in of_der)
     with transaction.atomic():
         system = System.objects.select_related("gateway").select_for_update(of=("self",)).get(pk=system.pk)
-        ders = _ders(system, {key for key, _ in merged})
-        ids, by_id = {key: der.pk for key, der in ders.items()}, {der.pk: der for der in ders.values()}
-        rows = [(ids[key], reading) for (key, _), reading in merged.items()]
+        ders = _ders(system, set(merged))
+        by_id = {der.pk: der for der in ders.values()}
+        readings_of = {ders[key].pk: of_der.values() for key, of_der in merged.items()}
+        rows = [(pk, reading) for pk, of_der in readings_of.items() for reading in of_der]
         new, others = _split(by_id, rows)
         upsert.insert(new, received_at=now)
         changed = upsert.write(others, received_at=now)
@@ -67,14 +68,14 @@ def store_readings(
     return Stored(len(rows), len(new) + len(changed), len(messages))
 
 
-def merge(readings: Iterable[tuple[DerKey, Reading]]) -> dict[tuple[DerKey, datetime], Reading]:
+def merge(readings: Iterable[tuple[DerKey, Reading]]) -> dict[DerKey, dict[datetime, Reading]]:
     """Put together what pages say of the same DER and time; where both know a value, the later page wins."""
-    merged: dict[tuple[DerKey, datetime], Reading] = {}
+    merged: dict[DerKey, dict[datetime, Reading]] = defaultdict(dict)
     for der, reading in readings:
-        key = (der, reading.ts)
-        known = merged.setdefault(key, reading)
+        of_der = merged[der]
+        known = of_der.setdefault(reading.ts, reading)
         if known is not reading:
-            merged[key] = _merged(known, reading)
+            of_der[reading.ts] = _merged(known, reading)
     return merged
 
 

@@ -81,7 +81,7 @@ class Command(BaseCommand):
         for system in adapter.described_systems():
             spans = windows.cut(since or now - adapter.policy.lookback, now, adapter.policy.window_cap)
             readings = [reading for window in spans for reading in self._read(adapter, system, window, now)]
-            merged = [(key, reading) for (key, _), reading in store.merge(readings).items()]
+            merged = [(key, reading) for key, of_der in store.merge(readings).items() for reading in of_der.values()]
             print_readings(self.stdout, merged, system=system.external_id)
             received += merged
         return received
