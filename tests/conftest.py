@@ -25,6 +25,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database-only", action="store_true", help="leave out the tests that need no database")
 
 
+def pytest_configure() -> None:
+    # WhiteNoise warns where there is no folder of static files.
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(settings.VAR_DIR)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         for mark in _PARTS:
@@ -50,10 +59,6 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     """Let Playwright drive the system's Chromium, which as root runs only without its own sandbox."""
     options = ["--no-sandbox"] if os.geteuid() == 0 else []
     return {**browser_type_launch_args, "executable_path": _CHROMIUM, "args": options}
-
-
-def pytest_unconfigure() -> None:
-    shutil.rmtree(settings.VAR_DIR, ignore_errors=True)
 
 
 def _needs_database(item: pytest.Item) -> bool:
