@@ -62,9 +62,10 @@ def enqueue(*, gateway_id: int, messages: Sequence[Message], now: datetime) -> N
     """Put messages of a gateway behind those that wait; part of the caller's transaction."""
     if not messages:
         return
-    GatewayQueue.objects.get_or_create(gateway_id=gateway_id, defaults={"due_at": now})
     bulk.insert(messages)
-    _add_waiting(gateway_id, len(messages), now)
+    if not _add_waiting(gateway_id, len(messages), now):  # the gateway's first
+        GatewayQueue.objects.get_or_create(gateway_id=gateway_id, defaults={"due_at": now})
+        _add_waiting(gateway_id, len(messages), now)
 
 
 def claimable(now: datetime) -> QuerySet[GatewayQueue]:
@@ -217,8 +218,8 @@ def _free(now: datetime) -> Q:
     return Q(lease__isnull=True) | Q(leased_until__lt=now)
 
 
-def _add_waiting(gateway_id: int, count: int, now: datetime) -> None:
-    GatewayQueue.objects.filter(pk=gateway_id).update(
+def _add_waiting(gateway_id: int, count: int, now: datetime) -> int:
+    return GatewayQueue.objects.filter(pk=gateway_id).update(
         waiting=F("waiting") + count, due_at=Case(When(waiting=0, then=Value(now)), default=F("due_at"))
     )
 
