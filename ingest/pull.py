@@ -129,8 +129,8 @@ def _pull(connection: Connection, *, clock: Callable[[], datetime], until: float
     if ended.trouble and not pulled:
         raise ended.trouble
     if ended.finished:
-        # Last, because it waits for nobody: homes that send come before homes that may be chosen one day.
-        discovery.describe_new(connection, adapter, clock)
+        # Last, because homes that send come before homes that may be chosen one day.
+        ended.trouble = _describe_new(connection, adapter, clock) or ended.trouble
     return ended
 
 
@@ -146,6 +146,17 @@ def _discover_if_due(
             discovery.discover(connection, adapter, now)
     except VendorError as error:
         if last is None or _concerns_all(error):
+            raise
+        return error
+    return None
+
+
+def _describe_new(connection: Connection, adapter: VendorAdapter, clock: Callable[[], datetime]) -> VendorError | None:
+    """Describe systems nobody has described yet; return the trouble with that, unless it concerns the whole account."""
+    try:
+        discovery.describe_new(connection, adapter, clock)
+    except VendorError as error:
+        if _concerns_all(error):
             raise
         return error
     return None
