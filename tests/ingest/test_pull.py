@@ -12,7 +12,7 @@ from django.db import connections as database_connections
 
 from gateways import actions
 from gateways.models import Event, Gateway
-from ingest import connections, pull, vendors
+from ingest import connections, pull
 from ingest.models import Connection, Der, Message, PullRun, Reading, System, Tally
 from ingest.readings import Reading as Sample
 from ingest.readings import ReadingInvalid
@@ -27,72 +27,11 @@ from ingest.vendors.errors import (
 )
 from tests import factories
 from tests.factories import NOW
-from tests.ingest.vendor import POLICY, Fake, home, hourly
+from tests.ingest.vendor import POLICY, Fake, home, hourly, pull_once, with_homes
 
 pytestmark = pytest.mark.django_db
 
 HOUR = timedelta(hours=1)
-
-
-class Time:
-    """The clock of a test; it stands until the test moves it."""
-
-    def __init__(self):
-        self.now = NOW
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def time():
-    return Time()
-
-
-@pytest.fixture
-def vendor(monkeypatch):
-    """The fake vendor, registered, with nothing asked of it yet."""
-    vendors.adapter_class.cache_clear()
-    monkeypatch.setitem(vendors.VENDORS, "solis", "tests.ingest.vendor.Fake")
-    for name, value in {
-        "homes": [],
-        "asked": [],
-        "listed": [],
-        "answer": staticmethod(hourly),
-        "policy": POLICY,
-    }.items():
-        monkeypatch.setattr(Fake, name, value, raising=False)
-    yield Fake
-    vendors.adapter_class.cache_clear()
-
-
-@pytest.fixture
-def account(vendor):
-    """A connection with one home at the vendor, known and with an active gateway."""
-    return with_homes(vendor, "home")
-
-
-def with_homes(vendor, *names):
-    of_type = factories.gateway_type()
-    connection = factories.connection(of_type.partner)
-    vendor.homes = [home(name) for name in names]
-    pull_once(connection)
-    vendor.asked.clear()
-    vendor.listed.clear()
-    for system in connection.systems.all():
-        system.gateway = factories.active_gateway(of_type)
-        system.save()
-    PullRun.objects.all().delete()
-    Tally.objects.all().delete()
-    Connection.objects.update(next_pull_at=NOW)
-    connection.refresh_from_db()
-    return connection
-
-
-def pull_once(connection, clock=lambda: NOW, until=math.inf):
-    done = pull.pull_connection(connection_id=connection.pk, clock=clock, until=until)
-    connection.refresh_from_db()
-    return done
 
 
 def failing(error):

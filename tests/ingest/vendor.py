@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from ingest import pull
+from ingest.models import Connection, PullRun, Tally
 from ingest.readings import DerKey, Kind, Reading
 from ingest.vendors.base import ApiKey, Dropped, Field, Page, PullPolicy, VendorAdapter, VendorDer, VendorSystem, Window
+from tests import factories
+from tests.factories import NOW
 
 KEY = DerKey(Kind.PV, "PV-1")
 POLICY = PullPolicy(
@@ -68,3 +73,26 @@ def hourly(_: VendorSystem, window: Window) -> list[Reading]:
     first = window.start.replace(minute=0, second=0, microsecond=0)
     times = [first + number * timedelta(hours=1) for number in range(400)]
     return [Reading(ts=ts, power_w=-float(ts.hour + 1)) for ts in times if window.start <= ts < window.end]
+
+
+def with_homes(vendor, *names):
+    of_type = factories.gateway_type()
+    connection = factories.connection(of_type.partner)
+    vendor.homes = [home(name) for name in names]
+    pull_once(connection)
+    vendor.asked.clear()
+    vendor.listed.clear()
+    for system in connection.systems.all():
+        system.gateway = factories.active_gateway(of_type)
+        system.save()
+    PullRun.objects.all().delete()
+    Tally.objects.all().delete()
+    Connection.objects.update(next_pull_at=NOW)
+    connection.refresh_from_db()
+    return connection
+
+
+def pull_once(connection, clock=lambda: NOW, until=math.inf):
+    done = pull.pull_connection(connection_id=connection.pk, clock=clock, until=until)
+    connection.refresh_from_db()
+    return done
