@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from ingest import pull
+from ingest import vendors
 from ingest.models import Connection, Der, PullRun, Reading, System
 from ingest.vendors.base import Quota, VendorSystem
 from ingest.vendors.errors import Scope, VendorReplyInvalid
@@ -31,8 +31,8 @@ class Reserved(Fake):
 
 @pytest.fixture
 def reserved(vendor, monkeypatch):
-    monkeypatch.setitem(pull.vendors.VENDORS, "solis", "tests.ingest.test_discovery.Reserved")
-    pull.vendors.adapter_class.cache_clear()
+    monkeypatch.setitem(vendors.VENDORS, "solis", "tests.ingest.test_discovery.Reserved")
+    vendors.adapter_class.cache_clear()
     return vendor
 
 
