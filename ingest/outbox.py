@@ -58,6 +58,7 @@ class Outcome:
     held_reason: str = ""
 
 
+@transaction.atomic(savepoint=False)  # a message must not be seen before it is counted
 def enqueue(*, gateway_id: int, messages: Sequence[Message], now: datetime) -> None:
     """Put messages of a gateway behind those that wait; part of the caller's transaction."""
     if not messages:
