@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -165,11 +166,15 @@ def test_other_methods_and_paths_are_refused(solis: Caller):
 # --- how often -------------------------------------------------------------------------------------------------------
 
 
-def test_an_interface_answers_twice_a_second(solis: Caller):
+def test_an_interface_answers_twice_a_second(solis: Caller, monkeypatch: pytest.MonkeyPatch):
+    seconds = SimpleNamespace(monotonic=lambda: 100.0)
+    monkeypatch.setattr("sandbox.solis.time", seconds)
     solis.settings(per_second=2)
     codes = [solis.code("userStationList", PAGE) for _ in range(3)]
     assert codes == ["0", "0", "R0000"]
     assert solis.code("inverterList", PAGE) == "0"
+    seconds.monotonic = lambda: 101.5
+    assert solis.code("userStationList", PAGE) == "0"
 
 
 def test_an_interface_answers_200_times_a_utc_day_and_then_says_so_with_success(solis: Caller):
