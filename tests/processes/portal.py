@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import redis
 import requests
@@ -197,7 +198,11 @@ def _database_url() -> str:
     values = database.settings_dict
     if database.vendor == "sqlite":
         return f"sqlite:///{values['NAME']}"
-    return f"postgres://{values['USER']}:{values['PASSWORD']}@/{values['NAME']}?host={values['HOST']}"
+    user, password = quote(values["USER"], safe=""), quote(values["PASSWORD"], safe="")
+    host, port = values["HOST"] or values["OPTIONS"].get("host", ""), values["PORT"]
+    if host.startswith("/"):  # the folder of a unix socket
+        return f"postgres://{user}:{password}@/{values['NAME']}?host={host}" + (f"&port={port}" if port else "")
+    return f"postgres://{user}:{password}@{host}{f':{port}' if port else ''}/{values['NAME']}"
 
 
 @contextlib.contextmanager
