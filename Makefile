@@ -44,3 +44,8 @@ lock: .venv/installed-dev
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, and $(PYTHON) is %d.%d. \
 	To name another one: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
+
+# Measured against what they could be; see docs/benchmarks.md.
+.PHONY: bench-push bench-store
+bench-push bench-store: bench-%: .venv/installed-dev
+	$(BIN)/python -m bench.$*
