@@ -4,29 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Exists, OuterRef, QuerySet
 
-from gateways.models import Gateway, GatewayKey, Membership, Partner
+from gateways.models import Gateway, GatewayKey
 
 _ACTIVE = GatewayKey.State.ACTIVE
-
-
-def partners_of(user: AbstractBaseUser | AnonymousUser, *roles: str) -> QuerySet[Partner]:
-    """Return the partners a staff user may see, or act for in one of `roles`; a superuser sees them all."""
-    if getattr(user, "is_superuser", False):
-        return Partner.objects.all()
-    if isinstance(user, AnonymousUser):
-        return Partner.objects.none()
-    memberships = Membership.objects.filter(user_id=user.pk)
-    if roles:
-        memberships = memberships.filter(role__in=roles)
-    return Partner.objects.filter(pk__in=memberships.values("partner"))
-
-
-def gateways_of(partner: Partner) -> QuerySet[Gateway]:
-    """Return the gateways of a partner."""
-    return Gateway.objects.filter(partner=partner)
 
 
 def active_key(gateway: Gateway) -> GatewayKey | None:

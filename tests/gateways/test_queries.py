@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import AnonymousUser, User
 
 from gateways import actions, queries
-from gateways.models import Gateway, Membership
+from gateways.models import Gateway
 from tests.gateways.lives import BY, gateway_at
 
 pytestmark = pytest.mark.django_db
@@ -53,22 +52,3 @@ def test_no_gateways_have_no_keys():
 def test_a_gateway_without_any_key_says_so(active):
     active.keys.all().delete()
     assert queries.why_no_key(active).startswith("It has no key. Rotate the key")
-
-
-def test_staff_see_the_partners_they_are_members_of(partner, other_partner):
-    ann = User.objects.create(username="ann")
-    assert not queries.partners_of(ann).exists()
-    Membership.objects.create(user=ann, partner=partner, role="viewer")
-    assert set(queries.partners_of(ann)) == {partner}
-    assert not queries.partners_of(ann, "owner", "operator").exists()
-    assert set(queries.partners_of(ann, "viewer")) == {partner}
-
-
-def test_a_superuser_sees_all_partners_and_a_stranger_none(partner, other_partner, admin_user):
-    assert set(queries.partners_of(admin_user, "owner")) == {partner, other_partner}
-    assert not queries.partners_of(AnonymousUser()).exists()
-
-
-def test_gateways_are_reached_through_their_partner(created, partner, other_partner):
-    assert list(queries.gateways_of(partner)) == [created]
-    assert not queries.gateways_of(other_partner).exists()

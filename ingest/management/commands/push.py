@@ -32,7 +32,7 @@ class Command(BaseCommand):
         if queue is None or not queue.waiting:
             self.stdout.write("Nothing waits.")
             return
-        why = outbox.why_waiting(queue, has_key=queries.active_key(gateway) is not None)
+        why = outbox.why_waiting(queue, has_key=True) or queries.why_no_key(gateway)
         if why:
             msg = f"{queue.waiting} messages wait: {why}"
             raise CommandError(msg)
