@@ -17,8 +17,8 @@ from django.core.management import CommandError, call_command
 from structlog.stdlib import ProcessorFormatter
 
 from config import logging as log_config
-from gateways import actions, checks, queries, vault
-from gateways.models import GatewayKey, MasterKey, Partner
+from gateways import actions, checks, vault
+from gateways.models import Gateway, GatewayKey, MasterKey, Partner
 from gateways.registration import registration_csv
 from gateways.vault import keyring, signers
 from ingest.models import Connection, VendorCredential
@@ -131,7 +131,7 @@ def test_logs_at_the_deepest_level_show_nothing(everything, caplog, master_keys,
         master_keys(k1=1, k2=2)
         call_command("rotate_master_key")
         call_command("verify_events")
-        registration_csv(queries.gateways_of(everything.partner))
+        registration_csv(Gateway.objects.filter(partner=everything.partner))
         actions.release_gateway(gateway=everything, **BY)
     captured = capfd.readouterr()
     assert "GatewayKey.uri: 2 of 2 moved" in captured.out
