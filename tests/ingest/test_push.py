@@ -308,3 +308,12 @@ def test_workers_that_push_at_once_deliver_each_message_once_and_each_gateway_in
         assert [int(*payload) for payload in mine] == [1000 * number for number in range(len(mine))]
         assert waiting(queue) == 0
     assert not GatewayQueue.objects.filter(lease__isnull=False).exists()
+
+
+def test_a_queue_that_counts_messages_it_does_not_have_is_given_back_and_logged(sen, caplog):
+    queue = filled(1)
+    Message.objects.update(state=Message.State.DELIVERED, done_at=NOW)  # behind the outbox's back
+    assert drain() == 0
+    queue.refresh_from_db()
+    assert queue.lease is None
+    assert "queues count messages they do not have" in caplog.text
