@@ -28,6 +28,7 @@ app.conf.task_routes = {
 app.conf.beat_schedule = {
     "dispatch pulls": {"task": "ingest.tasks.dispatch_pulls", "schedule": 5.0, "options": {"expires": 10}},
     "dispatch pushes": {"task": "ingest.tasks.dispatch_pushes", "schedule": 2.0, "options": {"expires": 4}},
+    "renew tokens": {"task": "ingest.tasks.renew_tokens", "schedule": 60.0, "options": {"expires": 60}},
     "sweep": {"task": "ingest.tasks.sweep", "schedule": 15.0, "options": {"expires": 30}},
     "prune": {"task": "ingest.tasks.prune", "schedule": 3600.0, "options": {"expires": 600}},
 }

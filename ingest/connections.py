@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import orjson
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
@@ -15,10 +18,21 @@ from gateways import events
 from gateways.events import By
 from gateways.models import Partner
 from gateways.vault.fields import SealedField
-from ingest import budget, vendors
+from ingest import budget, tokens, vendors
 from ingest.models import Connection, VendorCredential
-from ingest.vendors.base import VendorAdapter, VendorSystem
+from ingest.vendors.base import Approval, AuthScheme, ConsentAdapter, OAuth2Code, Tokens, VendorAdapter, VendorSystem
+from ingest.vendors.errors import VendorUnsupported
 from ingest.vendors.http import VendorHttp
+
+_Status = Connection.Status
+
+
+class AlreadyConnected(ValidationError):
+    """The same account at the vendor is connected already; `connection` is the one there is."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(f"This account is connected already, as “{connection.label}”: reconnect that one instead.")
+        self.connection = connection
 
 
 @transaction.atomic
@@ -30,71 +44,135 @@ def add_credential(
     secrets: Mapping[str, str],
     by: By,
     now: datetime,
+    scheme: str = "",
     expires_at: datetime | None = None,
 ) -> VendorCredential:
-    """Keep what the partner has from a vendor, sealed. Raises ValidationError if a field is missing."""
-    credential = VendorCredential(partner=partner, vendor=vendor, name=name, expires_at=expires_at)
+    """Keep what the partner has from a vendor, sealed. Raises ValidationError if a field is missing.
+
+    `scheme` is one of the vendor's ways in, its first if not given.
+    """
+    credential = VendorCredential(
+        partner=partner, vendor=vendor, scheme=scheme_of(vendor, scheme).name, name=name, expires_at=expires_at
+    )
     seal_secrets(credential, secrets)
     credential.full_clean()
     credential.save()
-    events.record(
-        partner=partner, name=events.CREDENTIAL_CREATED, subject=f"credential:{credential.uid}", by=by, now=now,
-        data={"vendor": vendor, "name": name},
-    )  # fmt: skip
+    data = {"vendor": vendor, "scheme": credential.scheme, "name": name}
+    _record_credential(credential, events.CREDENTIAL_CREATED, by, now, data)
     return credential
 
 
 @transaction.atomic
-def connect(
+def reveal_credential(*, credential: VendorCredential, by: By, now: datetime) -> dict[str, str]:
+    """Return the fields of a credential in plain text; that somebody saw them is an Event. Raises VaultError."""
+    _record_credential(credential, events.CREDENTIAL_REVEALED, by, now)
+    return _open(credential)
+
+
+@transaction.atomic
+def connect(  # noqa: PLR0913  all there is to say of an account, by keyword
     *,
     partner: Partner,
     vendor: str,
     label: str,
     by: By,
     now: datetime,
+    scheme: str = "",
     secrets: Mapping[str, str] | None = None,
     credential: VendorCredential | None = None,
+    given: Tokens | None = None,
+    owner: User | None = None,
+    withheld_kinds: Sequence[str] = (),
+    approved: bool = True,
 ) -> Connection:
-    """Connect an account with its own secrets or with a credential of the partner; it is pulled at once."""
+    """Connect an account with its own secrets, with a credential of the partner, or with its owner's consent to one.
+
+    It is pulled at once, unless the vendor has yet to approve it. Raises AlreadyConnected, ValidationError.
+    """
     if (secrets is None) == (credential is None):
         msg = "Give either the account's own keys or one of the partner's credentials."
         raise ValidationError(msg)
     if credential and (credential.partner_id, credential.vendor) != (partner.pk, vendor):
         msg = "This credential belongs to another partner or vendor."
         raise ValidationError(msg)
-    connection = Connection(partner=partner, vendor=vendor, label=label, credential=credential, next_pull_at=now)
-    if secrets is not None:
-        seal_secrets(connection, secrets)
+    connection = Connection(
+        partner=partner, vendor=vendor, label=label, credential=credential, owner=owner, next_pull_at=now,
+        scheme=scheme_of(vendor, credential.scheme if credential else scheme).name,
+        withheld_kinds=list(withheld_kinds), status=_Status.ACTIVE if approved else _Status.PENDING,
+    )  # fmt: skip
+    _seal_what_is_given(connection, secrets, given, now)
+    _refuse_twice(connection)
     connection.full_clean()
     connection.save()
     _record(connection, events.CONNECTION_CREATED, by, now, vendor=vendor)
     return connection
 
 
-def seal_secrets(row: VendorCredential | Connection, secrets: Mapping[str, str]) -> None:
-    """Seal the fields that the vendor's scheme names into the row (not saved); refuse missing ones."""
-    wanted = vendors.adapter_class(row.vendor).auth.fields
-    missing = [field.label for field in wanted if not secrets.get(field.name, "").strip()]
-    if missing:
-        msg = f"Fill in: {', '.join(missing)}."
-        raise ValidationError(msg)
-    plain = {field.name: secrets[field.name].strip() for field in wanted}
-    _secrets_field(row).seal(row, orjson.dumps(plain).decode())
-
-
 @transaction.atomic
-def reconnect(*, connection: Connection, secrets: Mapping[str, str], by: By, now: datetime) -> Connection:
-    """Give an account new secrets; it keeps its systems and history and is pulled at once, from where it stopped."""
+def reconnect(
+    *,
+    connection: Connection,
+    by: By,
+    now: datetime,
+    secrets: Mapping[str, str] | None = None,
+    given: Tokens | None = None,
+    credential: VendorCredential | None = None,
+    scheme: str = "",
+) -> Connection:
+    """Give an account new secrets or a new consent; it keeps its systems and history and goes on where it stopped.
+
+    Without `credential` its own secrets count. Raises ValidationError if they are those of another account.
+    """
     connection = Connection.objects.select_for_update().get(pk=connection.pk)
-    seal_secrets(connection, secrets)
-    connection.credential = None  # a credential would win over the account's own secrets
-    connection.status, connection.next_pull_at, connection.failures = Connection.Status.ACTIVE, now, 0
+    before = connection.account
+    connection.credential = credential
+    if credential or scheme:
+        connection.scheme = scheme_of(connection.vendor, credential.scheme if credential else scheme).name
+    _seal_what_is_given(connection, secrets, given, now)
+    if given and before and connection.account != before:
+        msg = "This is the consent of another account. Sign in at the vendor with the account that was connected."
+        raise ValidationError(msg)
+    _refuse_twice(connection)
+    connection.status, connection.next_pull_at, connection.failures = _Status.ACTIVE, now, 0
+    connection.needs_reconnect_at = connection.disconnected_at = connection.revoke_due_at = None
     connection.round_began_at = connection.lease = connection.leased_until = (
         None  # a pull under way has the old secrets
     )
     connection.save()
     _record(connection, events.CONNECTION_RECOVERED, by, now)
     return connection
+
+
+def known_account(*, partner: Partner, vendor: str, account: str) -> Connection | None:
+    """Return the newest connection of a vendor's account, also one that was disconnected."""
+    known = Connection.objects.filter(partner=partner, vendor=vendor, account=account)
+    return known.order_by("-created_at").first() if account else None
+
+
+def account_of(vendor: str, secrets: Mapping[str, str]) -> str:
+    """Return what tells an account with its own keys from others and does not give them away: a hash of the first."""
+    first = next((value.strip() for value in secrets.values() if value.strip()), "")
+    return hashlib.sha256(f"{vendor}:{first}".encode()).hexdigest()[:32] if first else ""
+
+
+def scheme_of(vendor: str, name: str = "") -> AuthScheme:
+    """Return a vendor's way in by name, the first if there is no name. Raises VendorUnsupported."""
+    adapter = vendors.adapter_class(vendor)
+    return adapter.scheme_named(name) if name else adapter.schemes[0]
+
+
+def seal_secrets(row: VendorCredential | Connection, secrets: Mapping[str, str]) -> None:
+    """Seal the fields that the row's scheme names into the row (not saved); refuse missing ones."""
+    wanted = scheme_of(row.vendor, row.scheme).fields
+    missing = [field.label for field in wanted if not secrets.get(field.name, "").strip()]
+    if missing:
+        msg = f"Fill in: {', '.join(missing)}."
+        raise ValidationError(msg)
+    plain = {field.name: secrets[field.name].strip() for field in wanted}
+    _secrets_field(row).seal(row, orjson.dumps(plain).decode())
+    if isinstance(row, Connection):
+        row.account = account_of(row.vendor, plain)
+        row.tokens_received_at = row.tokens_refresh_at = row.tokens_expire_at = None
 
 
 @transaction.atomic
@@ -105,14 +183,8 @@ def renew_credential(
     credential = VendorCredential.objects.select_for_update().get(pk=credential.pk)
     seal_secrets(credential, secrets)
     credential.save()
-    events.record(
-        partner=credential.partner,
-        name=events.CREDENTIAL_RENEWED,
-        subject=f"credential:{credential.uid}",
-        by=by,
-        now=now,
-    )
-    waiting = credential.connections.filter(status=Connection.Status.NEEDS_RECONNECT)
+    _record_credential(credential, events.CREDENTIAL_RENEWED, by, now)
+    waiting = credential.connections.filter(status=_Status.NEEDS_RECONNECT)
     for connection in waiting.select_related("partner"):
         _go_on(connection, events.CONNECTION_RECOVERED, by, now)
     return credential
@@ -121,8 +193,8 @@ def renew_credential(
 @transaction.atomic
 def pause(*, connection: Connection, by: By, now: datetime) -> None:
     """Stop reading an account until somebody resumes it."""
-    active = Connection.objects.filter(pk=connection.pk, status=Connection.Status.ACTIVE)
-    if not active.update(status=Connection.Status.PAUSED, next_pull_at=None):
+    active = Connection.objects.filter(pk=connection.pk, status=_Status.ACTIVE)
+    if not active.update(status=_Status.PAUSED, next_pull_at=None):
         msg = "Only an active account is paused."
         raise ValidationError(msg)
     _record(connection, events.CONNECTION_PAUSED, by, now)
@@ -131,7 +203,7 @@ def pause(*, connection: Connection, by: By, now: datetime) -> None:
 @transaction.atomic
 def resume(*, connection: Connection, by: By, now: datetime) -> None:
     """Read a paused account again, at once and from where it stopped."""
-    if Connection.objects.select_for_update().get(pk=connection.pk).status != Connection.Status.PAUSED:
+    if Connection.objects.select_for_update().get(pk=connection.pk).status != _Status.PAUSED:
         msg = "Only a paused account is resumed. One that needs to be reconnected wants new keys."
         raise ValidationError(msg)
     _go_on(connection, events.CONNECTION_RESUMED, by, now)
@@ -139,18 +211,35 @@ def resume(*, connection: Connection, by: By, now: datetime) -> None:
 
 def pull_soon(*, connection: Connection, now: datetime) -> None:
     """Pull an account with the next tick, whatever it waits for."""
-    active = Connection.objects.filter(pk=connection.pk, status=Connection.Status.ACTIVE)
+    active = Connection.objects.filter(pk=connection.pk, status=_Status.ACTIVE)
     if not active.update(next_pull_at=now, round_began_at=None):
         msg = "Only an active account is pulled: resume or reconnect it first."
         raise ValidationError(msg)
 
 
 def test_credentials(row: VendorCredential | Connection, *, clock: Callable[[], datetime]) -> list[VendorSystem]:
-    """Ask the vendor what the secrets can see; raises VendorError or VaultError. Writes nothing."""
-    connection = (
-        row if isinstance(row, Connection) else Connection(partner=row.partner, vendor=row.vendor, credential=row)
-    )
-    return open_adapter(connection, clock=clock, count=False).systems()
+    """Ask the vendor what the secrets can see; raises VendorError or VaultError. Writes nothing.
+
+    A partner's application for consents sees nothing by itself: the vendor is asked whether it knows it.
+    """
+    if isinstance(row, VendorCredential):
+        if isinstance(scheme_of(row.vendor, row.scheme), OAuth2Code):
+            open_application(row, clock=clock).test_application()
+            return []
+        row = _account_with(row)
+    return open_adapter(row, clock=clock, count=False).systems()
+
+
+def open_application(credential: VendorCredential, *, clock: Callable[[], datetime]) -> ConsentAdapter:
+    """Return the adapter for a partner's application, to ask owners for their consent with.
+
+    Raises VaultError, and VendorUnsupported where the credential is no application.
+    """
+    adapter = open_adapter(_account_with(credential), clock=clock, count=False)
+    if isinstance(adapter, ConsentAdapter) and isinstance(adapter.scheme, OAuth2Code):
+        return adapter
+    msg = f"{credential} is no application that owners can consent to."
+    raise VendorUnsupported(msg)
 
 
 def open_adapter(connection: Connection, *, clock: Callable[[], datetime], count: bool = True) -> VendorAdapter:
@@ -160,13 +249,27 @@ def open_adapter(connection: Connection, *, clock: Callable[[], datetime], count
     """
     cls = vendors.adapter_class(connection.vendor)
     quotas = tuple(cls.policy.quotas)
+
+    def access_token(refused: str | None) -> str:
+        open_uncounted = functools.partial(_open_uncounted, connection, clock)
+        return tokens.access_token(connection, open_uncounted, clock=clock, refused=refused)
+
     http = VendorHttp(
-        user_agent=settings.USER_AGENT,
-        proxy=settings.OUTGOING_PROXY,
-        ca_bundle=settings.OUTGOING_CA_BUNDLE,
+        **_wire(),
         before_request=(lambda: budget.take(connection, quotas, clock=clock)) if count else (lambda: None),
+        access_token=access_token if tokens.has_some(connection) else None,
     )
-    return cls(secrets=_open_secrets(connection), urls=urls(connection), http=http, clock=clock)
+    return _adapter(connection, http, clock)
+
+
+def renew_tokens(*, connection: Connection, clock: Callable[[], datetime]) -> None:
+    """Renew an account's tokens if half of their life is over. Raises VendorAuthFailed, VendorError, VaultError."""
+    tokens.access_token(connection, functools.partial(_open_uncounted, connection, clock), clock=clock)
+
+
+def revoke(*, connection: Connection, clock: Callable[[], datetime]) -> None:
+    """Give a disconnected account's consent back at the vendor and forget its tokens. Raises VaultError."""
+    tokens.revoke(connection, _open_uncounted(connection, clock), now=clock())
 
 
 def urls(connection: Connection) -> Mapping[str, str]:
@@ -180,26 +283,99 @@ def urls(connection: Connection) -> Mapping[str, str]:
 @transaction.atomic
 def mark_needs_reconnect(*, connection: Connection, reason: str, now: datetime) -> None:
     """Stop pulling an account until its owner gives a new key or consent."""
-    changed = Connection.objects.filter(pk=connection.pk, status=Connection.Status.ACTIVE).update(
-        status=Connection.Status.NEEDS_RECONNECT, next_pull_at=None
+    changed = Connection.objects.filter(pk=connection.pk, status=_Status.ACTIVE).update(
+        status=_Status.NEEDS_RECONNECT, next_pull_at=None, needs_reconnect_at=now
     )
     if changed:
         _record(connection, events.CONNECTION_NEEDS_RECONNECT, "pull", now, reason=reason[:300])
 
 
 @transaction.atomic
+def settle_approval(*, connection: Connection, approval: Approval, now: datetime) -> None:
+    """Note what the vendor says of an account it has to approve; while it has not said, ask again later."""
+    pending = Connection.objects.filter(pk=connection.pk, status=_Status.PENDING)
+    match approval:
+        case Approval.PENDING:
+            pending.update(next_pull_at=now + vendors.adapter_class(connection.vendor).approval_every)
+        case Approval.GRANTED if pending.update(status=_Status.ACTIVE, next_pull_at=now):
+            _record(connection, events.CONNECTION_APPROVED, "vendor", now)
+        case Approval.REJECTED if pending.update(
+            status=_Status.DISCONNECTED, next_pull_at=None, disconnected_at=now, revoke_due_at=now
+        ):
+            _record(connection, events.CONNECTION_REJECTED, "vendor", now)
+
+
+@transaction.atomic
 def disconnect(*, connection: Connection, by: By, now: datetime) -> None:
-    """Stop reading an account for good and forget its secrets; its readings stay."""
-    Connection.objects.filter(pk=connection.pk).update(
-        status=Connection.Status.DISCONNECTED, next_pull_at=None, secrets="", credential=None
-    )
+    """Stop reading an account for good and forget its secrets; its readings stay.
+
+    An owner's consent is given back at the vendor first, by the next tick: until then its tokens are kept.
+    """
+    connection = Connection.objects.select_for_update().select_related("partner").get(pk=connection.pk)
+    connection.status, connection.next_pull_at, connection.disconnected_at = _Status.DISCONNECTED, None, now
+    connection.revoke_due_at = now if tokens.has_some(connection) else None
+    if connection.revoke_due_at is None:
+        connection.secrets, connection.credential = "", None
+    connection.save()
     _record(connection, events.CONNECTION_DISCONNECTED, by, now)
 
 
+def _seal_what_is_given(
+    connection: Connection, secrets: Mapping[str, str] | None, given: Tokens | None, now: datetime
+) -> None:
+    if secrets is not None:
+        seal_secrets(connection, secrets)
+    elif given is not None:
+        tokens.put(connection, given, now)
+    elif isinstance(scheme_of(connection.vendor, connection.scheme), OAuth2Code):
+        msg = "An account of this kind is connected by its owner's consent on the vendor's page."
+        raise ValidationError(msg)
+
+
+def _account_with(credential: VendorCredential) -> Connection:
+    """Return an account (not saved) that is read with a credential of its partner."""
+    names = {"partner": credential.partner, "vendor": credential.vendor, "scheme": credential.scheme}
+    return Connection(credential=credential, **names)
+
+
+def _refuse_twice(connection: Connection) -> None:
+    known = Connection.objects.filter(
+        partner=connection.partner_id, vendor=connection.vendor, account=connection.account
+    ).exclude(status=_Status.DISCONNECTED)
+    if connection.account and (other := known.exclude(pk=connection.pk).first()):
+        raise AlreadyConnected(other)
+
+
+def _adapter(connection: Connection, http: VendorHttp, clock: Callable[[], datetime]) -> VendorAdapter:
+    cls = vendors.adapter_class(connection.vendor)
+    return cls(
+        secrets=_open_secrets(connection), urls=urls(connection), http=http, clock=clock, scheme=connection.scheme,
+        account=connection.account,
+    )  # fmt: skip
+
+
+def _open_uncounted(connection: Connection, clock: Callable[[], datetime]) -> ConsentAdapter:
+    """Return the adapter for talk about tokens, which must go on when the quota for data is used up."""
+    adapter = _adapter(connection, VendorHttp(**_wire()), clock)
+    assert isinstance(adapter, ConsentAdapter)  # noqa: S101  an account with tokens is one whose owner consented
+    return adapter
+
+
+def _wire() -> dict[str, Any]:
+    return {
+        "user_agent": settings.USER_AGENT,
+        "proxy": settings.OUTGOING_PROXY,
+        "ca_bundle": settings.OUTGOING_CA_BUNDLE,
+    }
+
+
 def _open_secrets(connection: Connection) -> dict[str, str]:
-    row: VendorCredential | Connection = connection.credential or connection
-    if not row.secrets:
-        return {}
+    if connection.credential is not None:
+        return _open(connection.credential)
+    return _open(connection) if connection.secrets else {}
+
+
+def _open(row: VendorCredential | Connection) -> dict[str, str]:
     secrets: dict[str, str] = orjson.loads(_secrets_field(row).unseal(row))
     return secrets
 
@@ -212,14 +388,22 @@ def _secrets_field(row: VendorCredential | Connection) -> SealedField:
 
 def _go_on(connection: Connection, name: str, by: By, now: datetime) -> None:
     Connection.objects.filter(pk=connection.pk).update(
-        status=Connection.Status.ACTIVE,
+        status=_Status.ACTIVE,
         next_pull_at=now,
+        needs_reconnect_at=None,
         round_began_at=None,
         lease=None,
         leased_until=None,
         failures=0,
     )
     _record(connection, name, by, now)
+
+
+def _record_credential(
+    credential: VendorCredential, name: str, by: By, now: datetime, data: Mapping[str, Any] | None = None
+) -> None:
+    subject = f"credential:{credential.uid}"
+    events.record(partner=credential.partner, name=name, subject=subject, by=by, now=now, data=data)
 
 
 def _record(connection: Connection, name: str, by: By, now: datetime, **data: Any) -> None:

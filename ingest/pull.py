@@ -22,7 +22,7 @@ from django.db.models.functions import Coalesce
 
 from gateways import vault
 from gateways.models import Gateway
-from ingest import budget, connections, discovery, store, tallies, vendors, windows
+from ingest import budget, connections, discovery, parts, store, tallies, vendors, windows
 from ingest.models import Connection, PullRun, System, Tally
 from ingest.vendors.base import PullPolicy, VendorAdapter, Window
 from ingest.vendors.errors import (
@@ -187,6 +187,7 @@ def _pull_system(
                 return False
             pulled = windows.read(adapter, described, window, clock())
             _note_window(run, system, window, pulled)
+            parts.note(connection=connection, answered=pulled.answered, refused=pulled.refused, now=clock())
             store.store_readings(
                 system=system, readings=pulled.readings, now=clock(), pulled_through=window.end, run=run
             )

@@ -40,8 +40,9 @@ def store_readings(
 ) -> Stored:
     """Store readings of one system, queue what is new or changed for SEN, move the cursor, count in the run.
 
-    DERs that the vendor never listed are created. A system without a gateway, or whose gateway is released, stores and
-    queues nothing for SEN. `pulled_through` says that everything between the cursor and that time was read.
+    DERs that the vendor never listed are created. A system without a gateway, whose gateway is released, or whose owner
+    does not let its readings go, stores and queues nothing for SEN. `pulled_through` says that everything between the
+    cursor and that time was read.
     """
     merged = merge(readings)
     partitions.ensure(ts for of_der in merged.values() for ts in of_der)
@@ -55,7 +56,7 @@ def store_readings(
         upsert.insert(new, received_at=now)
         changed = upsert.write(others, received_at=now)
         gateway, messages = system.gateway, []
-        if gateway is not None and gateway.status != Gateway.Status.RELEASED:
+        if gateway is not None and system.sends and gateway.status != Gateway.Status.RELEASED:
             messages = _messages(gateway, by_id, [*new, *_standing(changed)], now)
             outbox.enqueue(gateway_id=gateway.pk, messages=messages, now=now)
         _move_cursor(system, by_id, rows, pulled_through)

@@ -11,7 +11,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from ingest import outbox, pruning, pull, push
+from ingest import consents, outbox, pruning, pull, push
 from ingest.models import Heartbeat
 
 log = structlog.get_logger(__name__)
@@ -36,6 +36,15 @@ def dispatch_pulls(**_: Any) -> None:
 def pull_connection(*, connection_id: int, **_: Any) -> None:
     """Pull one connection; a second task for the same one finds it taken and ends."""
     pull.pull_connection(connection_id=connection_id, clock=timezone.now, until=_until())
+
+
+@shared_task
+def renew_tokens(**_: Any) -> None:
+    """Renew tokens that no pull renewed in time, and give back the consents of disconnected accounts."""
+    until = _until()
+    consents.take_up_receipts(now=timezone.now())
+    for renew in (consents.renew_due, consents.revoke_due, consents.ask_approvals):
+        renew(clock=timezone.now, until=until)
 
 
 @shared_task

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ingest.models import System
 from ingest.readings import DerKey, Kind, Reading, ReadingInvalid
-from ingest.vendors.base import Dropped, PullPolicy, VendorAdapter, VendorDer, VendorSystem, Window
+from ingest.vendors.base import Dropped, PullPolicy, Refused, VendorAdapter, VendorDer, VendorSystem, Window
 from ingest.vendors.errors import VendorReplyInvalid
 
 
@@ -17,6 +18,10 @@ class Pulled:
 
     readings: list[tuple[DerKey, Reading]]
     dropped: Dropped
+    answered: frozenset[str] = frozenset()
+    """resources that the vendor answered for"""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """resources that the vendor refused while others went on, and why"""
 
 
 def of(system: System, policy: PullPolicy, now: datetime, since: datetime | None = None) -> list[Window]:
@@ -41,20 +46,27 @@ def read(adapter: VendorAdapter, system: VendorSystem, window: Window, now: date
     """Fetch and normalize one window. Raises VendorError; single bad records are counted and dropped."""
     readings: list[tuple[DerKey, Reading]] = []
     dropped = Dropped()
+    answered: set[str] = set()
+    refused: dict[str, str] = {}
     for number, page in enumerate(adapter.fetch(system, window), 1):
         if number > adapter.policy.page_budget:
             msg = f"more than {adapter.policy.page_budget} pages for one window"
             raise VendorReplyInvalid(msg)
+        if isinstance(page, Refused):
+            refused[page.resource] = page.reason
+            continue
+        answered.add(page.resource)
         try:
             readings += adapter.normalize(system, page, dropped)
         except ReadingInvalid as error:
             msg = f"{page.resource}: {error}"
             raise VendorReplyInvalid(msg) from error
-    return Pulled(_not_ahead(readings, dropped, now), dropped)
+    return Pulled(_not_ahead(readings, dropped, now), dropped, frozenset(answered), refused)
 
 
 def described(system: System) -> VendorSystem:
-    """Return a stored system in the adapters' words."""
+    """Return a stored system in the adapters' words, without what its owner does not share."""
+    withheld = system.connection.withheld_kinds
     return VendorSystem(
         external_id=system.external_id,
         name=system.name,
@@ -71,7 +83,7 @@ def described(system: System) -> VendorSystem:
                 external_id=der.external_id,
             )
             for der in system.ders.all()
-            if der.gone_at is None
+            if der.gone_at is None and der.kind not in withheld
         ],
     )
 

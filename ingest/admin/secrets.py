@@ -45,15 +45,16 @@ class SecretsForm(ActForm):
 
     def __init__(self, data: Any, *, request: HttpRequest, rows: Sequence[Any]) -> None:
         super().__init__(data, request=request, rows=rows)
-        self.scheme = vendors.adapter_class(self.whose().vendor).auth
-        self.help_steps = self.scheme.help_steps
+        whose = self.whose()
+        self.scheme = connections.scheme_of(whose.vendor, whose.scheme)
+        self.help_steps = [step.text for step in self.scheme.help_steps]
         for field in self.scheme.fields:
             self.fields[field.name] = _form_field(field, required=self.required_secrets)
 
     def whose(self) -> Connection | VendorCredential:
         """Return a new row with nothing but owner and vendor, to try the secrets with."""
         known: Connection | VendorCredential = self.rows[0]
-        return type(known)(partner=known.partner, vendor=known.vendor)
+        return type(known)(partner=known.partner, vendor=known.vendor, scheme=known.scheme)
 
     def clean(self) -> dict[str, Any]:
         """Try the secrets; what is left goes to the action."""

@@ -23,6 +23,8 @@ class System(models.Model):
     described_at = models.DateTimeField(null=True, blank=True, help_text="When its DERs were last asked for.")
     tried_at = models.DateTimeField(null=True, blank=True, help_text="When it was last read, or could not be.")
     gone_at = models.DateTimeField(null=True, blank=True, help_text="Since when the vendor does not list it any more.")
+    sends = models.BooleanField(default=True, help_text="Whether its owner lets its readings go to SEN.")
+    shown = models.BooleanField(default=True, help_text="Whether its owner lets the partner's staff see its readings.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from ingest.readings import DerKey, Kind, Reading
-from ingest.vendors.errors import Scope
+from ingest.vendors.errors import Scope, VendorUnsupported
 from ingest.vendors.http import VendorHttp
 
 
@@ -28,11 +29,27 @@ class Field:
 
 
 @dataclass(frozen=True)
-class AuthScheme:
-    """How an account is connected: the fields of its form and the help beside them."""
+class HelpStep:
+    """One step on the way to what the form asks for; `picture` is a static file that shows it."""
 
+    text: str
+    picture: str = ""
+
+
+@dataclass(frozen=True)
+class AuthScheme:
+    """One way into a vendor's cloud: what its form asks for and the help beside it.
+
+    `name` stands in credentials and links, so it never changes. Credentials of a partner and accounts of homeowners may
+    have different ways at the same vendor.
+    """
+
+    name: str
+    label: str
     fields: Sequence[Field]
-    help_steps: Sequence[str] = ()
+    help_steps: Sequence[HelpStep] = ()
+    for_homeowners: bool = True
+    """False: it opens more than one home, so only a partner's staff may give it"""
 
 
 class ApiKey(AuthScheme):
@@ -41,6 +58,30 @@ class ApiKey(AuthScheme):
 
 class KeySecret(AuthScheme):
     """A key id and a secret that signs every request."""
+
+
+class OAuth2Code(AuthScheme):
+    """The partner's application, which the fields describe; each owner consents on the vendor's own pages."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a token endpoint gave for one owner's consent."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    lifetime: timedelta
+    """of the access token, from now on"""
+    account: str = ""
+    """whose consent this is, in the vendor's words; empty where a refresh does not repeat it"""
+
+
+class Approval(enum.StrEnum):
+    """What the vendor says of an account that it has to approve first."""
+
+    PENDING = "pending"
+    GRANTED = "granted"
+    REJECTED = "rejected"
 
 
 @dataclass(frozen=True)
@@ -117,6 +158,14 @@ class Page:
     context: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Refused:
+    """A resource this account may not be asked for while others go on: a right not given, a smaller plan."""
+
+    resource: str
+    reason: str
+
+
 @dataclass
 class Dropped:
     """Counts records that could not be true; `normalize` adds to it and goes on."""
@@ -138,18 +187,52 @@ class VendorAdapter(ABC):
     kinds: ClassVar[frozenset[Kind]]
     base_urls: ClassVar[Mapping[str, str]]
     """host by role, e.g. {"api": "https://…"}; sandbox partners get <sandbox>/<slug>/<role> instead"""
-    auth: ClassVar[AuthScheme]
+    schemes: ClassVar[Sequence[AuthScheme]]
+    """the ways in; the first is offered first"""
     policy: ClassVar[PullPolicy]
     resources: ClassVar[Sequence[str]]
     """names `normalize` understands in `Page.resource`, after the vendor's own paths"""
+    countries: ClassVar[frozenset[str]] = frozenset()
+    """where homeowners have it (ISO 3166-1 alpha-2); empty: everywhere"""
+    color: ClassVar[str] = "#5b6472"
+    """of its mark in lists of brands"""
+    beta: ClassVar[bool] = False
+    approval_every: ClassVar[timedelta] = timedelta(hours=1)
+    """how often `approval` is asked"""
 
     def __init__(
-        self, *, secrets: Mapping[str, str], urls: Mapping[str, str], http: VendorHttp, clock: Callable[[], datetime]
+        self,
+        *,
+        secrets: Mapping[str, str],
+        urls: Mapping[str, str],
+        http: VendorHttp,
+        clock: Callable[[], datetime],
+        scheme: str = "",
+        account: str = "",
     ) -> None:
+        """Take the fields of the scheme; tokens stay with `http`, which puts them into requests with `bearer=True`.
+
+        `account` is the vendor's own id of the account, where its owner's consent told it.
+        """
+        self.scheme = self.scheme_named(scheme or self.schemes[0].name)
         self.secrets = secrets
         self.urls = urls
         self.http = http
         self.clock = clock
+        self.account = account
+
+    @classmethod
+    def scheme_named(cls, name: str) -> AuthScheme:
+        """Return one of the ways in; raise VendorUnsupported for a name that none of them has."""
+        for scheme in cls.schemes:
+            if scheme.name == name:
+                return scheme
+        msg = f"{cls.label} has no way in called {name!r}; there are {', '.join(one.name for one in cls.schemes)}."
+        raise VendorUnsupported(msg)
+
+    def approval(self) -> Approval:
+        """Ask whether the vendor has approved the account, where it does so by hand. Raises VendorError."""
+        return Approval.GRANTED
 
     @abstractmethod
     def systems(self) -> list[VendorSystem]:
@@ -164,10 +247,45 @@ class VendorAdapter(ABC):
         return [listed if listed.described else self.describe(listed) for listed in self.systems()]
 
     @abstractmethod
-    def fetch(self, system: VendorSystem, window: Window) -> Iterator[Page]:
-        """Ask for everything about `system` in `window` (at most `policy.window_cap`). Raises VendorError."""
+    def fetch(self, system: VendorSystem, window: Window) -> Iterator[Page | Refused]:
+        """Ask for everything about `system` in `window` (at most `policy.window_cap`). Raises VendorError.
+
+        What this account may not be asked for is yielded as Refused, and the rest goes on.
+        """
 
     @classmethod
     @abstractmethod
     def normalize(cls, system: VendorSystem, page: Page, dropped: Dropped) -> Iterator[tuple[DerKey, Reading]]:
         """Turn a page into readings; bad records go to `dropped`. Raises VendorReplyInvalid for a wrong shape."""
+
+
+class ConsentAdapter(VendorAdapter):
+    """A vendor whose owners can consent on its own pages (OAuth2Code): the verbs of that."""
+
+    @abstractmethod
+    def authorize_url(self, *, state: str, redirect_uri: str) -> str:
+        """Return the vendor's page where an owner consents; it sends the browser back with `state`."""
+
+    @classmethod
+    def state_of(cls, callback: Mapping[str, str]) -> str:
+        """Return the `state` that the vendor sent back, "" if there is none."""
+        return callback.get("state", "")
+
+    @abstractmethod
+    def exchange(self, callback: Mapping[str, str], *, redirect_uri: str) -> Tokens:
+        """Turn what the vendor sent the browser back with into tokens.
+
+        Raises VendorConsentDenied if the owner said no, VendorAuthFailed for a code that is not accepted, VendorError.
+        """
+
+    @abstractmethod
+    def refresh(self, refresh_token: str) -> Tokens:
+        """Ask for new tokens. Raises VendorAuthFailed when only a new consent helps, VendorError."""
+
+    @abstractmethod
+    def revoke(self, refresh_token: str) -> None:
+        """Give the consent back. Raises VendorUnsupported where the vendor has no call for that, VendorError."""
+
+    @abstractmethod
+    def test_application(self) -> None:
+        """Ask the vendor whether it knows the partner's application. Raises VendorAuthFailed if not, VendorError."""

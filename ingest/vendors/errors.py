@@ -61,6 +61,14 @@ class VendorAuthFailed(VendorError):
     next_step = "Reconnect the account with a working key or a new consent."
 
 
+class VendorConsentDenied(VendorError):
+    """The owner did not agree on the vendor's page, or left it."""
+
+    retry = False
+    fault = Fault.OWNER
+    next_step = "Start again and agree on the vendor's page."
+
+
 class VendorReplyInvalid(VendorError):
     """The reply cannot be read or is not what the contract says."""
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import requests
 
-from ingest.vendors.errors import VendorReplyInvalid, VendorUnavailable
+from ingest.vendors.errors import VendorAuthFailed, VendorReplyInvalid, VendorUnavailable
 
 TIMEOUT_S = (5, 12)  # to connect, between two bytes
 MAX_REPLY_BYTES = 20 * 1024 * 1024
+AccessToken = Callable[[str | None], str]
+"""gives the access token to use; called with the one that was just refused, it renews that one if it is worth it"""
 _SECRET_QUERY = re.compile(r"(?i)([?&](?:[a-z_]*key|[a-z_]*token|secret|password|code)=)[^&\s]+")
 
 
@@ -27,10 +31,12 @@ class VendorHttp:
         proxy: str = "",
         ca_bundle: str = "",
         before_request: Callable[[], None] = lambda: None,
+        access_token: AccessToken | None = None,
     ) -> None:
         self.requests_made = 0
         self.deadline = math.inf  # time.monotonic after which no request begins and no reply is read on
         self._before_request = before_request
+        self._access_token = access_token
         self._session = requests.Session()
         # Else REQUESTS_CA_BUNDLE, proxy variables and ~/.netrc of the machine would change what we send and trust.
         self._session.trust_env = False
@@ -48,12 +54,39 @@ class VendorHttp:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         json: Any = None,
+        bearer: bool = False,
     ) -> requests.Response:
         """Send one request and return the reply, whatever its status below 500 (adapters know their vendor's signs).
 
-        Raises VendorUnavailable on time-outs, network errors, 5xx and past the deadline, and VendorThrottled when the
-        budget is spent.
+        With `bearer`, the account's access token goes with it, and a 401 is answered once with a renewed token: the
+        one rule for all vendors. Raises VendorUnavailable on time-outs, network errors, 5xx and past the deadline,
+        VendorThrottled when the budget is spent, and VendorAuthFailed when the token cannot be renewed.
         """
+        exchange = functools.partial(self._send, method, url, params=params, body=body, json=json)
+        if not bearer:
+            return exchange(headers=headers)
+        token = self._bearer(None)
+        response = exchange(headers={**(headers or {}), "Authorization": f"Bearer {token}"})
+        if response.status_code != HTTPStatus.UNAUTHORIZED or (renewed := self._bearer(token)) == token:
+            return response
+        return exchange(headers={**(headers or {}), "Authorization": f"Bearer {renewed}"})
+
+    def _bearer(self, refused: str | None) -> str:
+        if self._access_token is None:
+            msg = "This account has no consent of its owner."
+            raise VendorAuthFailed(msg)
+        return self._access_token(refused)
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None,
+        body: bytes | None,
+        json: Any,
+    ) -> requests.Response:
         self._check_time(url)
         self._before_request()
         self.requests_made += 1

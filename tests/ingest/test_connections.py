@@ -93,7 +93,7 @@ def test_a_credential_of_another_partner_or_vendor_is_refused(partner):
 
 
 def test_a_secret_pasted_into_another_row_does_not_open(account):
-    other = connect(account.partner)
+    other = connect(account.partner, secrets={**SECRETS, "key_id": "another"})
     Connection.objects.filter(pk=other.pk).update(secrets=account.secrets)
     with pytest.raises(vault.VaultError):
         adapter(other)

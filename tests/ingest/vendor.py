@@ -36,7 +36,7 @@ class Fake(VendorAdapter):
     label = "Fake"
     kinds = frozenset({Kind.PV})
     base_urls: ClassVar = {"api": "http://fake.invalid"}
-    auth = ApiKey(fields=(Field("key", "Key"),))
+    schemes = (ApiKey(name="key", label="Key", fields=(Field("key", "Key"),)),)
     policy = POLICY
     resources = ("page",)
 

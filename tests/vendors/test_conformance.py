@@ -80,7 +80,15 @@ def check_declarations(slug: str, adapter: Adapter) -> None:
     assert inspect.ismethod(adapter.normalize), "normalize is a class method: it cannot talk"
 
 
-def check_auth(auth: AuthScheme) -> None:
+def check_schemes(adapter: Adapter) -> None:
+    assert len({scheme.name for scheme in adapter.schemes}) == len(adapter.schemes)
+    for scheme in adapter.schemes:
+        assert scheme.name
+        assert scheme.label
+        check_fields(scheme)
+
+
+def check_fields(auth: AuthScheme) -> None:
     names = [field.name for field in auth.fields]
     assert names
     assert len(set(names)) == len(names)
@@ -130,7 +138,7 @@ def check_readings(adapter: Adapter, readings: Normalized) -> None:
 def test_an_adapter_declares_what_it_is_and_how_it_wants_to_be_asked(slug):
     adapter = vendors.adapter_class(slug)
     check_declarations(slug, adapter)
-    check_auth(adapter.auth)
+    check_schemes(adapter)
     check_policy(adapter)
 
 
@@ -174,7 +182,7 @@ class Careless(SolarEdge):
 
     slug = "careful"
     base_urls = {"api": "http://example.org/"}
-    auth = ApiKey(fields=())
+    schemes = (ApiKey(name="", label="", fields=()),)
     policy = replace(SolarEdge.policy, quotas=())
 
     @classmethod
@@ -187,7 +195,7 @@ def test_the_suite_catches_a_careless_adapter():
     with pytest.raises(AssertionError):
         check_declarations("careless", Careless)
     with pytest.raises(AssertionError):
-        check_auth(Careless.auth)
+        check_schemes(Careless)
     with pytest.raises(AssertionError):
         check_policy(Careless)
     with pytest.raises(KeyError):

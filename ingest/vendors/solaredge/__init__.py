@@ -12,7 +12,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ingest.readings import DerKey, Kind, Reading
-from ingest.vendors.base import ApiKey, Dropped, Field, Page, PullPolicy, Quota, VendorAdapter, VendorSystem, Window
+from ingest.vendors.base import (
+    ApiKey,
+    Dropped,
+    Field,
+    HelpStep,
+    Page,
+    PullPolicy,
+    Quota,
+    VendorAdapter,
+    VendorSystem,
+    Window,
+)
 from ingest.vendors.errors import VendorAuthFailed, VendorReplyInvalid
 from ingest.vendors.http import excerpt, read_json
 from ingest.vendors.solaredge import inventory, refusals, telemetry
@@ -30,12 +41,18 @@ class SolarEdge(VendorAdapter):
     label = "SolarEdge"
     kinds = frozenset({Kind.PV, Kind.BATTERY, Kind.METER})
     base_urls = {"api": "https://monitoringapi.solaredge.com"}
-    auth = ApiKey(
-        fields=(Field("api_key", "App API key", "The key of your Fleet Access app, for Monitoring API V2."),),
-        help_steps=(
-            "Sign in at developer.solaredge.com with the account that manages your fleet.",
-            "Create an app with Fleet Access and the Basic Monitoring API.",
-            "Copy the App API key. Keys of the old monitoring portal (V1) do not work any more.",
+    color = "#c8102e"
+    schemes = (
+        ApiKey(
+            name="apikey",
+            label="Fleet Access",
+            fields=(Field("api_key", "App API key", "The key of your Fleet Access app, for Monitoring API V2."),),
+            help_steps=(
+                HelpStep("Sign in at developer.solaredge.com with the account that manages your fleet."),
+                HelpStep("Create an app with Fleet Access and the Basic Monitoring API."),
+                HelpStep("Copy the App API key. Keys of the old monitoring portal (V1) do not work any more."),
+            ),
+            for_homeowners=False,
         ),
     )
     policy = PullPolicy(

@@ -20,6 +20,7 @@ from ingest.readings import DerKey, Kind, Reading, ReadingInvalid
 from ingest.vendors.base import (
     Dropped,
     Field,
+    HelpStep,
     KeySecret,
     Page,
     PullPolicy,
@@ -57,15 +58,20 @@ class Solis(VendorAdapter):
     label = "Solis"
     kinds = frozenset(Kind)
     base_urls = {"api": "https://www.soliscloud.com:13333"}
-    auth = KeySecret(
-        fields=(
-            Field("key_id", "Key ID", "A number of 19 digits.", secret=False),
-            Field("key_secret", "Key secret", "Shown next to the key ID."),
-        ),
-        help_steps=(
-            "Ask Solis support by a service ticket to open API access for your SolisCloud account.",
-            "Sign in at www.soliscloud.com and open Account, then Basic settings, then API management.",
-            "Activate the API there, and copy the key ID and the key secret.",
+    color = "#d9480f"
+    schemes = (
+        KeySecret(
+            name="apikeysecret",
+            label="API key and secret",
+            fields=(
+                Field("key_id", "Key ID", "A number of 19 digits.", secret=False),
+                Field("key_secret", "Key secret", "Shown next to the key ID."),
+            ),
+            help_steps=(
+                HelpStep("Ask Solis support by a service ticket to open API access for your SolisCloud account."),
+                HelpStep("Sign in at www.soliscloud.com and open Account, then Basic settings, then API management."),
+                HelpStep("Activate the API there, and copy the key ID and the key secret."),
+            ),
         ),
     )
     # The vendor allows 2 requests a second, and some accounts 200 a day, of each interface. Two interfaces are asked
