@@ -62,47 +62,40 @@ def accounts(recordings: Path | None) -> dict[str, list[Site]]:
 
 def _cottage() -> Site:
     home = Home("1001001", 52.37, 4.9, pv_w=5000)
-    return _site(home, "Cottage", ("Amsterdam", "Netherlands", "Europe/Amsterdam"), [_inverter("7E000001-A1")])
+    return site(home, "Cottage", ("Amsterdam", "Netherlands", "Europe/Amsterdam"), [inverter_device("7E000001-A1")])
 
 
 def _hybrid() -> Site:
     home = Home("1001002", 40.42, -3.7, pv_w=8000, battery_wh=9700, battery_w=5000)
-    inverter, meter, production = "7B000002-B2", "5118719", "5118720"
-    devices = [
-        _inverter(inverter),
-        _device("BATTERY", "BT000002", "Battery 1", partNumber="BAT-10K1PS0B-01", connectedTo=inverter),
-        _device("METER", meter, "Export Meter", meterType="FeedIn", connectedTo=inverter),
-        _device("METER", meter, "Import Meter", meterType="Purchased", connectedTo=inverter),
-        _device("METER", production, "Production Meter", meterType="Production", connectedTo=inverter),
-        _device("METER", None, "Consumption Meter", meterType="Consumption"),
-    ]
+    serial, meter, production = "7B000002-B2", "5118719", "5118720"
+    devices = hybrid_devices(inverter=serial, battery="BT000002", meter=meter, production=production)
     alert = {
         "alertId": 7001, "siteId": 1001002, "category": "COMMUNICATION", "type": "INVERTER_NOT_COMMUNICATING",
         "impact": 1, "status": "CLOSED", "firstTrigger": "2026-07-03T04:10:00+02:00",
         "lastTrigger": "2026-07-03T05:25:00+02:00",
-        "component": {"name": "Inverter 1", "serialNumber": inverter}, "errorCodes": [],
+        "component": {"name": "Inverter 1", "serialNumber": serial}, "errorCodes": [],
     }  # fmt: skip
     series = {meter: IMPORT_EXPORT, production: PRODUCTION}
-    return _site(home, "Hybrid house", ("Madrid", "Spain", "Europe/Madrid"), devices, meters=series, alerts=[alert])
+    return site(home, "Hybrid house", ("Madrid", "Spain", "Europe/Madrid"), devices, meters=series, alerts=[alert])
 
 
 def _far_away() -> Site:
     home = Home("1001003", -36.85, 174.76, pv_w=10000)
-    inverters = [_inverter("7E000003-C3"), _inverter("7E000004-C4", "Inverter 2")]
-    return _site(home, "Farm", ("Auckland", "New Zealand", "Pacific/Auckland"), inverters)
+    inverters = [inverter_device("7E000003-C3"), inverter_device("7E000004-C4", "Inverter 2")]
+    return site(home, "Farm", ("Auckland", "New Zealand", "Pacific/Auckland"), inverters)
 
 
 def _foreign() -> Site:
     home = Home("2002001", 47.37, 8.54, pv_w=6000)
-    return _site(home, "Of another fleet", ("Zurich", "Switzerland", "Europe/Zurich"), [_inverter("7E000005-D5")])
+    return site(home, "Of another fleet", ("Zurich", "Switzerland", "Europe/Zurich"), [inverter_device("7E000005-D5")])
 
 
 def _pending() -> Site:
     home = Home("2002002", 47.05, 8.31, pv_w=6000)
-    return _site(home, "Not yet built", ("Lucerne", "Switzerland", "Europe/Zurich"), [], status="PENDING")
+    return site(home, "Not yet built", ("Lucerne", "Switzerland", "Europe/Zurich"), [], status="PENDING")
 
 
-def _site(
+def site(
     home: Home,
     name: str,
     place: tuple[str, str, str],
@@ -121,9 +114,21 @@ def _site(
     return Site(entry, location, installed, devices, partial(_quarter, home), **more)
 
 
-def _inverter(serial: str, name: str = "Inverter 1") -> dict[str, Any]:
+def inverter_device(serial: str, name: str = "Inverter 1") -> dict[str, Any]:
     more = {"nameplate": 0, "communicationType": "ETHERNET", "connectedOptimizers": 14, "connectedTo": None}
     return _device("INVERTER", serial, name, partNumber="SE5000H-RW000BNN4", firmwareVersion="4.25.13", **more)
+
+
+def hybrid_devices(*, inverter: str, battery: str, meter: str, production: str) -> list[dict[str, Any]]:
+    """Return the devices of a home with a battery by their serials; the grid meter is listed once per direction."""
+    return [
+        inverter_device(inverter),
+        _device("BATTERY", battery, "Battery 1", partNumber="BAT-10K1PS0B-01", connectedTo=inverter),
+        _device("METER", meter, "Export Meter", meterType="FeedIn", connectedTo=inverter),
+        _device("METER", meter, "Import Meter", meterType="Purchased", connectedTo=inverter),
+        _device("METER", production, "Production Meter", meterType="Production", connectedTo=inverter),
+        _device("METER", None, "Consumption Meter", meterType="Consumption"),
+    ]
 
 
 def _device(kind: str, serial: str | None, name: str, **more: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the stand-in remembers: its settings, and how many calls each key has left."""
+"""What the stand-in remembers: its settings, and how many calls each key or application has left."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from sandbox.solaredge.problems import Problem
 from sandbox.state import State
 
 DEFAULTS: dict[str, Any] = {
-    "minute": 600,  # calls a key may make in a minute; the real free tier has 10 …
+    "minute": 600,  # calls a key or application may make in a minute; the real free tier has 10 …
     "month": 1_000_000,  # … and 2,000 in a month
     "window_hours": 12,  # longest window at QUARTER_HOUR
     "settle_s": 90,  # a bucket is null until so long after its end
     "gaps": [],  # [{"site": id, "from": ISO time, "to": ISO time}]: null there
     "revoked": [],  # keys that get 401
     "left": [],  # sites that left the fleet: not listed, 403
+    "multi_site": "choose",  # an owner of several sites chooses one; "refuse": such accounts are turned away
+    "drop_state": False,  # whether the consent page gives `state` back is not certain
+    "denial": {},  # what the redirect says of a no is not known, e.g. {"error": "access_denied"}
 }
 
 

@@ -28,5 +28,16 @@ class Problem(Exception):
         return as_json(body, self.status, "application/problem+json")
 
 
+class OAuthProblem(Problem):
+    """Ends a request in the words of OAuth, as the gateway does that answers for tokens."""
+
+    def __init__(self, status: int, error: str, description: str) -> None:
+        super().__init__(status, description)
+        self._error = error
+
+    def response(self) -> Response:
+        return as_json({"error": self._error, "error_description": self.detail}, self.status)
+
+
 def as_json(body: Any, status: int = 200, content_type: str = "application/json") -> Response:
     return Response(json.dumps(body), status, content_type=content_type)
