@@ -21,7 +21,12 @@ from sandbox.clock import Clock
 from sandbox.faults import Faults, misbehave
 from sandbox.state import State
 
-CLOUDS = {"sen": "sandbox.sen.Sen", "solaredge": "sandbox.solaredge.SolarEdge", "solis": "sandbox.solis.Solis"}
+CLOUDS = {
+    "sen": "sandbox.sen.Sen",
+    "enphase": "sandbox.enphase.Enphase",
+    "solaredge": "sandbox.solaredge.SolarEdge",
+    "solis": "sandbox.solis.Solis",
+}
 
 
 @dataclass
