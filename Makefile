@@ -5,7 +5,7 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 # More workers than cores: many tests wait for real processes.
 PYTEST := $(BIN)/python -m pytest --numprocesses 4 --maxschedchunk 1
-.PHONY: run test lint format lock
+.PHONY: run test lint format messages lock
 
 run: .venv/installed .env
 	@$(BIN)/python manage.py run
@@ -23,6 +23,10 @@ lint: .venv/installed-dev
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# Gathers the texts people are shown into locale/, see docs/translations.md.
+messages: .venv/installed-dev
+	$(BIN)/python -m tests.translations
 
 # Versions to upgrade to are named in the .in files; what those need moves along.
 lock: .venv/installed-dev

@@ -5,6 +5,7 @@ from __future__ import annotations
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
+from django.views.i18n import set_language
 
 from config import health, metrics
 
@@ -17,4 +18,5 @@ urlpatterns = [
     path("metrics", metrics.metrics),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
+    path("language/", set_language, name="set_language"),
 ]

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import base58
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from gateways import vault
 
@@ -25,12 +26,14 @@ def parse_address(text: str) -> str:
     try:
         raw = base58.b58decode(address)
     except ValueError as error:
-        msg = "This is not a wallet address: it has a character that base58 does not use (0, O, I or l, for example)."
+        msg = _("This is not a wallet address: it has a character that no address has (0, O, I or l, for example).")
         raise ValidationError(msg) from error
     if len(raw) != _KEY:
         _refuse_length()
     if not _on_curve(raw):
-        msg = "This is no wallet: it is mistyped or the address of a program or a token account. Copy the wallet's own."
+        msg = _(
+            "This is no wallet: it is mistyped, or the address of a program or a token account. Copy the wallet's own."
+        )
         raise ValidationError(msg)
     return address
 
@@ -54,7 +57,7 @@ def _decodings(text: str) -> Iterator[bytes]:
 
 
 def _refuse_length() -> NoReturn:
-    msg = "This is not a wallet address: a Solana address is 32 to 44 characters long. Copy it again, whole."
+    msg = _("This is not a wallet address: a Solana address is 32 to 44 characters long. Copy it again, whole.")
     raise ValidationError(msg)
 
 

@@ -10,7 +10,9 @@ import secrets
 from datetime import datetime
 from decimal import Decimal
 
+from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from gateways import events, wallets
 from gateways.actions import base, keys
@@ -46,16 +48,18 @@ def create_gateway_type(
 
 
 @transaction.atomic
-def create_gateway(*, gateway_type: GatewayType, by: By, now: datetime, name: str = "", serial: str = "") -> Gateway:
+def create_gateway(
+    *, gateway_type: GatewayType, by: By, now: datetime, name: str = "", serial: str = "", owner: User | None = None
+) -> Gateway:
     """Create a gateway with a random id under the type's prefix and, in per-device types, its pending key.
 
-    `serial` is for a gateway whose id Sourceful knows already.
+    `serial` is for a gateway whose id Sourceful knows already; `owner` is the homeowner, if there is an account of one.
     """
     base.begin(gateway_type)
     serial = serial or f"{gateway_type.prefix}-{secrets.token_hex(8)}"
     if serial.rpartition("-")[0] != gateway_type.prefix:
         base.refuse(f"The id of a gateway of this type is {gateway_type.prefix}- and 16 hex digits.")
-    gateway = Gateway(gateway_type=gateway_type, partner=gateway_type.partner, serial=serial, name=name)
+    gateway = Gateway(gateway_type=gateway_type, partner=gateway_type.partner, serial=serial, name=name, owner=owner)
     base.validated(gateway).save()
     base.record(gateway, events.GATEWAY_CREATED, by, now)
     if gateway_type.key_strategy != _GLOBAL:
@@ -81,7 +85,7 @@ def bind_wallet(*, gateway: Gateway, address: str, by: By, now: datetime, proven
     """Name the wallet that rewards go to, until inception makes it final; `proven` if its holder signed for it."""
     advice = "Its wallet is final. For another wallet release it and create a new gateway."
     base.begin_with(gateway, _Status.CREATED, _Status.REGISTERED, otherwise=advice)
-    wallet, _ = Wallet.objects.get_or_create(partner=gateway.partner, address=wallets.parse_address(address))
+    wallet, _created = Wallet.objects.get_or_create(partner=gateway.partner, address=wallets.parse_address(address))
     if proven and wallet.proven_at is None:
         wallet.proven_at = now
         wallet.save()
@@ -125,7 +129,7 @@ def locate_gateway(
     advice = "Create a new gateway for this home."
     base.begin_with(gateway, *(status for status in _Status if status != _Status.RELEASED), otherwise=advice)
     place = gateway.coordinates or Coordinates()
-    place.latitude, place.longitude = _degrees(latitude, "Latitude", 90), _degrees(longitude, "Longitude", 180)
+    place.latitude, place.longitude = _degrees(latitude, 90), _degrees(longitude, 180)
     place.source, place.consented_at = source, consented_at
     base.validated(place).save()
     gateway.coordinates = place
@@ -178,7 +182,7 @@ def _change_status(gateway: Gateway, status: Gateway.Status, name: str, by: By, 
     return gateway
 
 
-def _degrees(value: Decimal, name: str, limit: int) -> Decimal:
+def _degrees(value: Decimal, limit: int) -> Decimal:
     if not value.is_finite() or abs(value) > limit:
-        base.refuse(f"{name} lies between -{limit} and {limit} degrees: were latitude and longitude swapped?")
+        base.refuse(_("Latitude lies between -90 and 90 degrees, longitude between -180 and 180: were they swapped?"))
     return round(value, 6)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 
@@ -36,7 +37,7 @@ class Coordinates(models.Model):
             models.CheckConstraint(
                 condition=~models.Q(latitude=0, longitude=0),
                 name="coordinates_not_null_island",
-                violation_error_message="0, 0 lies in the sea: enter the place of the installation.",
+                violation_error_message=_("0, 0 lies in the sea: enter the place of the installation."),
             ),
             models.CheckConstraint(
                 condition=models.Q(source__in=["vendor", "pin", "browser", "typed"]), name="coordinates_source"

@@ -136,7 +136,7 @@ def test_wallet_and_position_are_asked_for_and_set(operator: Client, fleet: Any)
     act(operator, "set_position", new, latitude="59.33", longitude="18.07")
     new.refresh_from_db()
     assert (str(new.wallet), str(new.coordinates)) == (factories.WALLET, "59.330000, 18.070000")
-    assert "were latitude and longitude swapped" in act(operator, "set_position", new, latitude="99", longitude="8")[0]
+    assert "were they swapped" in act(operator, "set_position", new, latitude="99", longitude="8")[0]
     assert Coordinates.objects.filter(gateway=new).count() == 1
 
 

@@ -219,7 +219,7 @@ def test_moving_a_position_keeps_the_status_and_the_row(active):
         ("118", "34", "swapped"),
         ("59", "181", "swapped"),
         ("NaN", "18", "Latitude lies between"),
-        ("59", "Infinity", "Longitude lies between"),
+        ("59", "Infinity", "longitude between"),
         ("1e30", "18", "Latitude lies between"),
         ("0", "0", "lies in the sea"),
         ("0.0000001", "-0.0000001", "lies in the sea"),

@@ -45,7 +45,7 @@ def test_an_address_is_accepted_exactly_if_it_is_a_point_of_the_curve(raw):
 
 @given(st.text(max_size=60))
 def test_any_other_text_is_refused_with_advice(text):
-    with pytest.raises(ValidationError, match="base58|Copy it again|Copy the wallet's own"):
+    with pytest.raises(ValidationError, match="character that no address has|Copy it again|Copy the wallet's own"):
         wallets.parse_address(text)
 
 
@@ -63,9 +63,9 @@ def test_the_published_wallets_are_accepted(address):
         (WALLET + "1", "32 to 44 characters"),
         ("1" + WALLET[:43], "32 to 44 characters"),
         ("1" * 100_000, "32 to 44 characters"),
-        ("0x52908400098527886E0F7030069857D2E4169EE7", "base58 does not use"),
-        (WALLET.replace("8", "l", 1), "base58 does not use"),
-        ("å" * 40, "base58 does not use"),
+        ("0x52908400098527886E0F7030069857D2E4169EE7", "0, O, I or l"),
+        (WALLET.replace("8", "l", 1), "0, O, I or l"),
+        ("å" * 40, "0, O, I or l"),
         ("1" * 32, "address of a program"),
         # Derived from the seeds "", 1 and "Talking", "Squirrels" and "☉" of the program BPFLoader1111….
         ("3gF2KMe9KiC6FNVBmfg9i267aMPvK37FewCip4eGBFcT", "address of a program"),
