@@ -26,7 +26,8 @@ class Vendor:
     def __init__(self, state: State | None = None, *, registered: bool = True) -> None:
         self.clock, self.state = Clock(NOW, speed=0), state or State()
         world = World(self.clock, self.state, {})
-        self._client = Client(Server(world, {"solaredge": SolarEdge(world)}))
+        self.server = Server(world, {"solaredge": SolarEdge(world)})
+        self._client = Client(self.server)
         if registered:
             assert self.admin("apps", {**APP, "redirect_uri": REDIRECT_URI}).status_code == 200
 

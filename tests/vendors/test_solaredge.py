@@ -193,7 +193,7 @@ def test_blanks_around_a_pasted_key_do_no_harm(vendor):
 def test_only_what_the_site_has_is_asked_for(vendor, keys, resources):
     for resource in resources:
         vendor.get(f"{API}/v2/sites/1001/{resource}", json={"of": resource})
-    pages = list(adapter().fetch(home(*keys), hours(6, 18)))
+    pages: list[Any] = list(adapter().fetch(home(*keys), hours(6, 18)))
     assert [page.resource for page in pages] == resources
     assert [page.body for page in pages] == [{"of": resource} for resource in resources]
 
@@ -203,14 +203,15 @@ def test_a_window_is_asked_for_in_site_time_with_its_offset_and_in_whole_quarter
     vendor.get(f"{API}/v2/sites/1001/power", json={}, match=[matchers.query_param_matcher(asked)])
     vendor.get(f"{API}/v2/sites/1001/energy", json={}, match=[matchers.query_param_matcher(asked)])
     window = Window(datetime(2026, 10, 25, 0, 59, 59, tzinfo=UTC), datetime(2026, 10, 25, 1, 14, 3, tzinfo=UTC))
-    assert [page.context for page in adapter().fetch(home(PV), window)] == [asked, asked]
+    pages: list[Any] = list(adapter().fetch(home(PV), window))
+    assert [page.context for page in pages] == [asked, asked]
 
 
 @pytest.mark.parametrize("minutes", range(0, 60, 7))
 def test_a_window_as_long_as_the_cap_stays_within_it(vendor, minutes):
     vendor.get(re.compile(f"{API}/v2/sites/1001/.*"), json={})
     start = datetime(2026, 6, 10, 3, minutes, 59, tzinfo=UTC)
-    (page, _) = adapter().fetch(home(PV), Window(start, start + SolarEdge.policy.window_cap))
+    page: Any = next(adapter().fetch(home(PV), Window(start, start + SolarEdge.policy.window_cap)))
     asked = datetime.fromisoformat(page.context["to"]) - datetime.fromisoformat(page.context["from"])
     assert asked <= SolarEdge.policy.window_cap
 

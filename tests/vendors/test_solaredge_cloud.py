@@ -89,7 +89,7 @@ class Cloud:
 
     def read(self, system: VendorSystem, window: Window) -> list[tuple[DerKey, Reading]]:
         dropped = Dropped()
-        pages = self.adapter().fetch(system, window)
+        pages: Iterator[Any] = self.adapter().fetch(system, window)
         readings = [one for page in pages for one in SolarEdge.normalize(system, page, dropped)]
         assert dropped.count == 0, dropped.reasons
         return readings

@@ -57,14 +57,26 @@ CHECKS: Mapping[str, Callable[[Any], object]] = {
 def system(listed: VendorSystem, details: Any, listed_devices: Sequence[_Object]) -> VendorSystem:
     """Add the reply of /sites/{id} and the site's devices to a listed site. Raises VendorReplyInvalid."""
     site = object_of(details, "site")
+    active = [device for device in listed_devices if device.get("active") is not False]
+    return _placed(listed, site, _ders(listed.external_id, site, active))
+
+
+def system_as_known(known: VendorSystem, details: Any) -> VendorSystem:
+    """Add the reply of /sites/{id} to a site whose devices may not be asked for: what is known of them stays.
+
+    Without the serial of its inverter, PV is named after the site. Raises VendorReplyInvalid.
+    """
+    site = object_of(details, "site")
+    return _placed(known, site, known.ders or _pv(known.external_id, site, []))
+
+
+def _placed(listed: VendorSystem, site: _Object, ders: Sequence[VendorDer]) -> VendorSystem:
     location = site.get("location")
     return VendorSystem(
         external_id=listed.external_id,
         name=listed.name or str(site.get("name") or ""),
         timezone=_timezone(location.get("timezone") if isinstance(location, Mapping) else None),
-        ders=_ders(
-            listed.external_id, site, [device for device in listed_devices if device.get("active") is not False]
-        ),
+        ders=ders,
     )
 
 

@@ -12,6 +12,11 @@ from ingest.vendors.http import redact
 _MINUTE_S = 60.0
 _PROBE_S = 6 * 3600.0  # the month's balance is in no header: look again four times a day
 _ABOUT_CONSENT = ("grant", "scope", "token")
+_OF_DEVICES = ("/devices", "/telemetry")
+
+
+class DevicesRefused(VendorUnsupported):
+    """A consent does not open the site's devices: DEVICE_DATA was not granted, or is not any more."""
 
 
 def reason(content: bytes) -> str:
@@ -24,6 +29,16 @@ def reason(content: bytes) -> str:
         return ""
     texts = (body.get(field) for field in ("detail", "error_description", "message", "title"))
     return next((redact(text)[:200] for text in texts if isinstance(text, str) and text), "")
+
+
+def error_by_consent(path: str, status: int, headers: Mapping[str, str], said: str) -> VendorError:
+    """As `error`, for calls with the consent of a site's owner.
+
+    There 403 is about that consent: for devices its optional right is missing, for the site itself it is over.
+    """
+    if status != HTTPStatus.FORBIDDEN:
+        return error(path, status, headers, said)
+    return DevicesRefused(said) if path.endswith(_OF_DEVICES) else VendorAuthFailed(said)
 
 
 def error(path: str, status: int, headers: Mapping[str, str], said: str) -> VendorError:
@@ -39,14 +54,15 @@ def error(path: str, status: int, headers: Mapping[str, str], said: str) -> Vend
         case HTTPStatus.GONE:
             return VendorUnsupported(f"{said}. API V1 is switched off: use the key of a Fleet Access app for V2.")
         case HTTPStatus.TOO_MANY_REQUESTS:
-            return VendorThrottled(said, retry_after=_retry_after(headers))
+            return throttled(headers, said)
         case _:
             return VendorReplyInvalid(said)
 
 
-def _retry_after(headers: Mapping[str, str]) -> float:
+def throttled(headers: Mapping[str, str], said: str) -> VendorThrottled:
     """Tell the two kinds of 429 apart: with calls left in the minute and no Retry-After, the month is used up."""
     wait, left = headers.get("retry-after", ""), headers.get("x-ratelimit-remaining-minute", "")
     if wait.isdecimal():
-        return float(wait)
-    return _PROBE_S if left.isdecimal() and int(left) > 0 else _MINUTE_S
+        return VendorThrottled(said, retry_after=float(wait))
+    month_is_over = left.isdecimal() and int(left) > 0
+    return VendorThrottled(said, retry_after=_PROBE_S if month_is_over else _MINUTE_S)
