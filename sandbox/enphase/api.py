@@ -14,15 +14,14 @@ from sandbox import logins
 from sandbox.clock import Clock
 from sandbox.enphase import homes, problems, resources
 from sandbox.enphase.apps import App, Apps
+from sandbox.enphase.calls import Call
 from sandbox.enphase.grants import Grant, Grants
 from sandbox.enphase.homes import System
 from sandbox.enphase.meters import History, Reports
 from sandbox.enphase.problems import Problem, as_json
-from sandbox.enphase.resources import RESOURCES, Call, Resource
+from sandbox.enphase.resources import DETAILS, RESOURCES
 from sandbox.enphase.settings import Settings
 from sandbox.state import State
-
-_DETAILS = "system_details"
 
 
 class Api:
@@ -51,16 +50,16 @@ class Api:
     def _answer(self, request: Request, app: App | None, system_id: str, name: str, serial: str) -> Any:
         if request.method != ("POST" if name == "systems/search" else "GET"):
             problems.wrong_verb(request.method)
-        resource = None if name in self._listings else RESOURCES[name]
         app, grant = self._identified(request, app)
-        self._admit(app, resource)
-        if resource is None:
+        group, answer = RESOURCES.get(name, (DETAILS, None))
+        self._admit(app, name, group)
+        if answer is None:
             return self._listings[name](request, homes.of(grant.login))
         reports = self._reports(self._chosen(grant, system_id))
-        answer = resource.answer(Call(request.args, reports, self._settings.all, serial))
-        if logins.kind_of(grant.login) == "badlogin_after" and resource.group != _DETAILS:
+        answered = answer(Call(name, request.args, reports, self._settings.all, serial))
+        if logins.kind_of(grant.login) == "badlogin_after" and group != DETAILS:
             self._grants.revoke(grant)
-        return answer
+        return answered
 
     def _identified(self, request: Request, app: App | None) -> tuple[App, Grant]:
         sent = request.authorization
@@ -72,12 +71,11 @@ class Api:
             problems.not_authorized("API Key -Client mismatch")
         return app, grant
 
-    def _admit(self, app: App, resource: Resource | None) -> None:
-        """Count the call and look whether the app ticked, and its plan has, the group of the endpoint."""
-        used_up = self._apps.take(app, self._clock.now()) if self._settings["limits"] else None
-        if used_up:
-            problems.too_many(app.plan, used_up if resource and resource.says_period else {})
-        if (resource.group if resource else _DETAILS) not in app.allowed:
+    def _admit(self, app: App, name: str, group: str) -> None:
+        """Count the call, and look whether the app ticked, and its plan has, the group of the endpoint."""
+        if self._settings["limits"] and (used_up := self._apps.take(app, self._clock.now())):
+            problems.too_many(app.plan, used_up if name == "summary" or "telemetry" in name else {})
+        if group not in app.allowed:
             problems.not_authorized()
 
     def _chosen(self, grant: Grant, system_id: str) -> System:

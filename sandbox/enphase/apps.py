@@ -176,7 +176,7 @@ def epoch(at: datetime) -> int:
 def _app(row: sqlite3.Row) -> App:
     document: dict[str, Any] = json.loads(row["document"])
     lists = {name: tuple(document.pop(name)) for name in ("groups", "redirect_uris")}
-    return App(**document, **lists)
+    return App(**{**document, **lists})
 
 
 def _checked(wanted: Any) -> dict[str, Any]:

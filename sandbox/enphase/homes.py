@@ -12,6 +12,7 @@ from sandbox import logins
 from sandbox.weather import Home
 
 KINDS = ("micros", "meters", "gateways", "encharges", "enpowers")
+METERS = ("production", "consumption")
 _MICRO_W = 375
 _BATTERY_WH, _BATTERY_W = 5_000, 3_840
 
@@ -105,7 +106,14 @@ def owner_id(login: str) -> str:
     return str(_number(login, 100_000, 9_999_999))
 
 
-def entry(system: System, operational_at: int, last_report_at: int) -> dict[str, Any]:
+def meter(system: System, kind: str) -> str | None:
+    """Return the serial of a production, consumption or storage meter; the inventory does not list the last."""
+    if kind == "storage":
+        return f"{system.serials('gateways')[0]}EIM4" if system.batteries else None
+    return dict(zip(METERS, system.serials("meters"), strict=False)).get(kind)
+
+
+def entry(system: System, operational_at: int, last_report_at: int, last_energy_at: int) -> dict[str, Any]:
     """Return the row of a system in a listing; three figures have been the constant -1 since 2023."""
     place = system.place
     return {
@@ -115,7 +123,7 @@ def entry(system: System, operational_at: int, last_report_at: int) -> dict[str,
             "city": place.city, "state": place.state, "country": place.country, "postal_code": place.postal_code,
         },
         "connection_type": "ethernet", "energy_lifetime": -1, "energy_today": -1, "system_size": -1,
-        "status": "normal", "last_report_at": last_report_at, "last_energy_at": last_report_at,
+        "status": "normal", "last_report_at": last_report_at, "last_energy_at": last_energy_at,
         "operational_at": operational_at, "attachment_type": None, "interconnect_date": None,
         "reference": str(system.system_id), "other_references": [str(system.system_id)],
     }  # fmt: skip
@@ -128,9 +136,7 @@ def inventory(system: System, last_report_at: int) -> dict[str, list[dict[str, A
         "micros": [_device(system, sn, "IQ8+ Microinverter", last_report_at) for sn in system.serials("micros")],
         "meters": [
             _device(system, sn, "IQ Meter", last_report_at, name=name, config_type=config, **meter)
-            for sn, name, config in zip(
-                system.serials("meters"), ("production", "consumption"), ("Production", "Net"), strict=False
-            )
+            for sn, name, config in zip(system.serials("meters"), METERS, ("Production", "Net"), strict=False)
         ],
         "gateways": [
             _device(system, sn, "IQ Gateway", last_report_at, emu_sw_version="D8.2.4264", cellular_modem=None)
