@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from gateways import actions
 from gateways.events import By
-from gateways.models import Coordinates, Gateway, GatewayType
+from gateways.models import Coordinates, Gateway, GatewayType, Partner
 from ingest import lifecycle
 from ingest.models import Connection, System
 
@@ -18,7 +19,9 @@ _Status = Gateway.Status
 
 
 @transaction.atomic
-def give_gateway(*, system: System, gateway_type: GatewayType, by: By, now: datetime) -> Gateway:
+def give_gateway(
+    *, system: System, gateway_type: GatewayType, by: By, now: datetime, owner: User | None = None
+) -> Gateway:
     """Make the gateway of a vendor's system, which is pulled from then on. Returns the one it has, if it has one.
 
     It stands where the vendor says that the system stands, if the vendor knows.
@@ -29,7 +32,7 @@ def give_gateway(*, system: System, gateway_type: GatewayType, by: By, now: date
     if system.connection.partner_id != gateway_type.partner_id:
         msg = "The system and the gateway type belong to different partners."
         raise ValidationError(msg)
-    system.gateway = actions.create_gateway(gateway_type=gateway_type, name=str(system), by=by, now=now)
+    system.gateway = actions.create_gateway(gateway_type=gateway_type, name=str(system), owner=owner, by=by, now=now)
     system.save(update_fields=["gateway"])
     if system.latitude and system.longitude:  # a vendor that does not know the place may send zeros
         actions.locate_gateway(
@@ -42,19 +45,28 @@ def give_gateway(*, system: System, gateway_type: GatewayType, by: By, now: date
 
 def bring_to_life(*, gateway: Gateway, wallet: str, place: tuple[Decimal, Decimal], by: By, now: datetime) -> Gateway:
     """Take a sandbox gateway through all steps up to active, from where it stands. Raises SenError, ValidationError."""
-    if gateway.status == _Status.CREATED:
-        gateway = lifecycle.register_in_sandbox(gateway=gateway, by=by, now=now)
-    if gateway.status == _Status.REGISTERED:
+    latitude, longitude = place
+    if gateway.wallet is None:
         gateway = actions.bind_wallet(gateway=gateway, address=wallet, by=by, now=now)
-        if not lifecycle.incept(gateway=gateway, by=by, now=now):
-            msg = f"SEN does not bind {gateway} to {wallet}: it may belong to another wallet."
-            raise ValidationError(msg)
-        gateway.refresh_from_db()
-    if gateway.status == _Status.OWNED:
-        latitude, longitude = place
+    if gateway.coordinates is None:
         gateway = actions.locate_gateway(
             gateway=gateway, latitude=latitude, longitude=longitude, source=Coordinates.Source.VENDOR, by=by, now=now
         )
+    return advance(gateway=gateway, by=by, now=now)
+
+
+def advance(*, gateway: Gateway, by: By, now: datetime) -> Gateway:
+    """Take a gateway as far towards active as what is known of it allows. Raises SenError, ValidationError, VaultError.
+
+    Sandbox gateways are registered by a call; those of production wait until staff note that Sourceful has them.
+    """
+    if gateway.status == _Status.CREATED and gateway.partner.environment == Partner.Environment.SANDBOX:
+        gateway = lifecycle.register_in_sandbox(gateway=gateway, by=by, now=now)
+    if gateway.status == _Status.REGISTERED and gateway.wallet is not None:
+        if not lifecycle.incept(gateway=gateway, by=by, now=now):
+            msg = f"SEN does not bind {gateway} to {gateway.wallet}: it may belong to another wallet."
+            raise ValidationError(msg)
+        gateway.refresh_from_db()
     if gateway.status == _Status.LOCATED:
         gateway = actions.activate_gateway(gateway=gateway, by=by, now=now)
     return gateway

@@ -50,6 +50,8 @@ class AuthScheme:
     help_steps: Sequence[HelpStep] = ()
     for_homeowners: bool = True
     """False: it opens more than one home, so only a partner's staff may give it"""
+    approved_by_vendor: bool = False
+    """True: the vendor looks at each account before it may be read; `VendorAdapter.approval` tells"""
 
 
 class ApiKey(AuthScheme):

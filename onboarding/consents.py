@@ -1,0 +1,101 @@
+"""Consents: given word for word, for a purpose and a time, and ended when their giver says so."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import QuerySet
+
+from gateways import events
+from gateways.events import By
+from gateways.models import Partner
+from ingest.models import Connection
+from onboarding import consent_texts
+from onboarding.models import Consent, JoinPage
+
+_MONTH = timedelta(days=30.44)
+
+
+@transaction.atomic
+def give(  # noqa: PLR0913  all there is to say of a consent, by keyword
+    *,
+    partner: Partner,
+    vendor: str,
+    purposes: Collection[str],
+    kinds: Sequence[str],
+    language: str,
+    now: datetime,
+    user: User | None = None,
+    subject: str = "",
+    connection: Connection | None = None,
+) -> list[Consent]:
+    """Record what a homeowner agreed to, a row a purpose; what they agreed to before for the same account is replaced.
+
+    Without `connection` it waits for the account to be connected (`attach`).
+    """
+    _end(_of(partner, user, subject, vendor, connection), Consent.Ending.REPLACED, now)
+    lasting = now + _months(partner) * _MONTH
+    given = [
+        Consent(
+            partner=partner, user=user, subject=subject, vendor=vendor, connection=connection, purpose=purpose,
+            kinds=list(kinds), text_version=consent_texts.VERSION, language=language, given_at=now, expires_at=lasting,
+            text=consent_texts.whole(purpose, partner=partner, vendor=vendor, kinds=kinds, until=lasting),
+        )
+        for purpose in purposes
+    ]  # fmt: skip
+    for consent in given:
+        consent.full_clean()
+        consent.save()
+        _record(consent, events.CONSENT_GIVEN, user or "homeowner", now)
+    return given
+
+
+@transaction.atomic
+def attach(*, connection: Connection, user: User | None, subject: str = "", now: datetime) -> None:
+    """Let consents that were given before the account was connected count for it."""
+    waiting = _of(connection.partner, user, subject, connection.vendor, None)
+    purposes = list(waiting.values_list("purpose", flat=True))
+    if purposes:
+        _end(active(connection).filter(purpose__in=purposes), Consent.Ending.REPLACED, now)
+        waiting.update(connection=connection)
+
+
+@transaction.atomic
+def end(*, consent: Consent, ending: str, by: By, now: datetime) -> None:
+    """End a consent; what it allowed has to be stopped by the caller, in the same transaction."""
+    if Consent.objects.filter(pk=consent.pk, ended_at=None).update(ended_at=now, ending=ending):
+        _record(consent, events.CONSENT_ENDED, by, now)
+
+
+def active(connection: Connection) -> QuerySet[Consent]:
+    """Return the consents that count for an account now."""
+    return Consent.objects.filter(connection=connection, ended_at=None)
+
+
+def waiting(partner: Partner, user: User, vendor: str) -> QuerySet[Consent]:
+    """Return what a homeowner agreed to for an account that is not connected yet."""
+    return _of(partner, user, "", vendor, None)
+
+
+def _of(
+    partner: Partner, user: User | None, subject: str, vendor: str, connection: Connection | None
+) -> QuerySet[Consent]:
+    mine = Consent.objects.filter(partner=partner, vendor=vendor, connection=connection, ended_at=None)
+    return mine.filter(user=user, subject=subject)
+
+
+def _end(consents: QuerySet[Consent], ending: str, now: datetime) -> None:
+    consents.update(ended_at=now, ending=ending)
+
+
+def _months(partner: Partner) -> int:
+    page = JoinPage.objects.filter(partner=partner).first() or JoinPage()
+    return page.consent_months
+
+
+def _record(consent: Consent, name: str, by: By, now: datetime) -> None:
+    data = {"purpose": consent.purpose, "kinds": consent.kinds, "text_version": consent.text_version}
+    events.record(partner=consent.partner, name=name, subject=f"consent:{consent.uid}", by=by, now=now, data=data)

@@ -1,0 +1,241 @@
+"""What homeowners do on their journey, step by step. Every action may be repeated; none undoes a later one unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from gateways import actions as gateway_actions
+from gateways import events, wallets
+from gateways.events import By
+from gateways.models import Partner, Wallet
+from ingest import connections
+from ingest.models import Connection, System
+from onboarding import actions, consents
+from onboarding.models import ChosenSystem, Consent, Invitation, Journey, JourneyEntry
+
+STARTED = "started"
+BRAND_CHOSEN = "brand chosen"
+AGREED = "agreed"
+SENT_TO_VENDOR = "sent to the vendor"
+VENDOR_FAILED = "vendor failed"
+CONNECTED = "connected"
+SYSTEMS_CHOSEN = "homes chosen"
+WALLET_NAMED = "wallet named"
+WALLET_LATER = "wallet later"
+PLACE_CONFIRMED = "place confirmed"
+FINISHED = "finished"
+TAKEN_OVER = "taken over by staff"
+ABANDONED = "abandoned"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a home stands, in degrees (WGS 84), and how that is known (`Coordinates.Source`)."""
+
+    latitude: Decimal
+    longitude: Decimal
+    source: str
+
+
+@transaction.atomic
+def begin(*, partner: Partner, user: User, now: datetime, invitation: Invitation | None = None) -> Journey:
+    """Return the homeowner's open journey with a partner, a new one if there is none."""
+    events.lock(partner.pk)
+    journey, created = Journey.objects.get_or_create(
+        partner=partner, user=user, finished_at=None, abandoned_at=None,
+        defaults={"created_at": now, "seen_at": now, "invitation": invitation},
+    )  # fmt: skip
+    if created:
+        journey.vendor = invitation.vendor if invitation else ""
+        journey.save()
+        note(journey, STARTED, now)
+    return journey
+
+
+@transaction.atomic
+def choose_brand(*, journey: Journey, country: str, vendor: str, by: By, now: datetime) -> Journey:
+    """Choose the vendor. Another one than that of an account connected on this journey leaves that account behind."""
+    journey = _open(journey)
+    if journey.connection and journey.connection.vendor != vendor:
+        _leave(journey, by, now)
+    journey.country, journey.vendor = country, vendor
+    _save(journey, BRAND_CHOSEN, now, vendor)
+    return journey
+
+
+@transaction.atomic
+def agree(
+    *, journey: Journey, purposes: Collection[str], kinds: Collection[str], language: str, now: datetime
+) -> Journey:
+    """Record the homeowner's consent; on an account connected already it counts at once."""
+    journey = _open(journey)
+    given = consents.give(
+        partner=journey.partner, user=journey.user, vendor=journey.vendor, connection=journey.connection,
+        purposes=purposes, kinds=sorted(kinds), language=language, now=now,
+    )  # fmt: skip
+    if journey.connection:
+        _apply_kinds(journey.connection, given)
+    _save(journey, AGREED, now, ", ".join(sorted(purposes)))
+    return journey
+
+
+@transaction.atomic
+def attach(*, journey: Journey, connection: Connection, now: datetime) -> Journey:
+    """Go on with the account that was just connected."""
+    journey = _open(journey)
+    if journey.connection_id != connection.pk:
+        journey.chosen.all().delete()
+    journey.connection = connection
+    consents.attach(connection=connection, user=journey.user, now=now)
+    _apply_kinds(connection, consents.active(connection))
+    _save(journey, CONNECTED, now, connection.vendor)
+    return journey
+
+
+@transaction.atomic
+def choose_systems(*, journey: Journey, systems: Collection[System], now: datetime) -> Journey:
+    """Choose which homes of the account join; what the vendor knows of their place is filled in, unconfirmed."""
+    journey = _open(journey)
+    if not systems or any(system.connection_id != journey.connection_id for system in systems):
+        raise ValidationError(_("Choose at least one home of this account."))
+    journey.chosen.exclude(system__in=systems).delete()
+    for system in systems:
+        ChosenSystem.objects.get_or_create(journey=journey, system=system, defaults=_known_place(system))
+    _save(journey, SYSTEMS_CHOSEN, now, str(len(systems)))
+    return journey
+
+
+@transaction.atomic
+def name_wallet(*, journey: Journey, address: str, proven: bool, now: datetime) -> Journey:
+    """Name the wallet for the rewards. Raises ValidationError for what is no wallet."""
+    journey = _open(journey)
+    wallet, _created = Wallet.objects.get_or_create(partner=journey.partner, address=wallets.parse_address(address))
+    journey.wallet, journey.wallet_proven, journey.wallet_later = wallet, proven, False
+    _save(journey, WALLET_NAMED, now, "proven" if proven else "")
+    return journey
+
+
+@transaction.atomic
+def postpone_wallet(*, journey: Journey, now: datetime) -> Journey:
+    """Go on without a wallet: readings are kept, and earn nothing before one is named."""
+    journey = _open(journey)
+    journey.wallet, journey.wallet_proven, journey.wallet_later = None, False, True
+    _save(journey, WALLET_LATER, now)
+    return journey
+
+
+@transaction.atomic
+def confirm_places(*, journey: Journey, places: Mapping[int, Place], now: datetime) -> Journey:
+    """Confirm where the chosen homes stand; `places` goes by the id of the ChosenSystem. Raises ValidationError."""
+    journey = _open(journey)
+    for chosen in journey.chosen.filter(pk__in=places):
+        place = places[chosen.pk]
+        chosen.latitude, chosen.longitude = round(place.latitude, 6), round(place.longitude, 6)
+        chosen.source, chosen.confirmed_at = place.source, now
+        chosen.full_clean()
+        chosen.save()
+    _save(journey, PLACE_CONFIRMED, now)
+    return journey
+
+
+@transaction.atomic
+def finish(*, journey: Journey, by: By, now: datetime) -> Journey:
+    """Turn the draft into homes that send: gateways with owner, wallet and place, all or none. Raises ValidationError.
+
+    A journey that is finished already stays as it is.
+    """
+    events.lock(journey.partner_id)
+    journey = Journey.objects.select_for_update(of=("self",)).select_related("partner", "connection").get(pk=journey.pk)
+    if journey.finished_at:
+        return journey
+    if journey.connection is None or not journey.chosen.exists() or not (journey.wallet or journey.wallet_later):
+        raise ValidationError(_("Something is missing yet: go on with the next step."))
+    purposes = set(consents.active(journey.connection).values_list("purpose", flat=True))
+    for chosen in journey.chosen.select_related("system"):
+        _make_home(journey, chosen, purposes, by, now)
+    journey.finished_at = now
+    _save(journey, FINISHED, now)
+    return journey
+
+
+@transaction.atomic
+def abandon(*, journey: Journey, by: By, now: datetime) -> None:
+    """Give up a journey; an account that was connected for nothing is disconnected."""
+    journey = _open(journey)
+    _leave(journey, by, now)
+    journey.abandoned_at = now
+    _save(journey, ABANDONED, now)
+
+
+def note(journey: Journey, what: str, now: datetime, detail: str = "") -> None:
+    """Add to the journey's timeline; repeats of the same are not added."""
+    last = journey.entries.last()
+    if last is None or (last.what, last.detail) != (what, detail[:300]):
+        JourneyEntry.objects.create(journey=journey, at=now, what=what, detail=detail[:300])
+
+
+def _open(journey: Journey) -> Journey:
+    journey = (
+        Journey.objects.select_for_update(of=("self",))
+        .select_related("partner", "user", "connection", "wallet")
+        .get(pk=journey.pk)
+    )
+    if journey.finished_at or journey.abandoned_at:
+        raise ValidationError(_("This has been finished already, perhaps in another window."))
+    return journey
+
+
+def _save(journey: Journey, what: str, now: datetime, detail: str = "") -> None:
+    journey.seen_at = now
+    journey.full_clean()
+    journey.save()
+    note(journey, what, now, detail)
+
+
+def _leave(journey: Journey, by: By, now: datetime) -> None:
+    """Let go of an account that no home came of."""
+    connection, journey.connection = journey.connection, None
+    journey.chosen.all().delete()
+    if connection and not connection.systems.filter(gateway__isnull=False).exists():
+        for consent in consents.active(connection):
+            consents.end(consent=consent, ending=Consent.Ending.STOPPED, by=by, now=now)
+        connections.disconnect(connection=connection, by=by, now=now)
+
+
+def _apply_kinds(connection: Connection, given: Collection[Consent]) -> None:
+    shared = {kind for consent in given for kind in consent.kinds}
+    connection.withheld_kinds = sorted({"pv", "battery", "meter"} - shared) if given else []
+    connection.save(update_fields=["withheld_kinds"])
+
+
+def _known_place(system: System) -> dict[str, object]:
+    if not (system.latitude and system.longitude):  # a vendor that does not know the place may send zeros
+        return {}
+    place = {"latitude": round(Decimal(system.latitude), 6), "longitude": round(Decimal(system.longitude), 6)}
+    return {**place, "source": "vendor"}
+
+
+def _make_home(journey: Journey, chosen: ChosenSystem, purposes: Collection[str], by: By, now: datetime) -> None:
+    if chosen.confirmed_at is None or chosen.latitude is None or chosen.longitude is None:
+        raise ValidationError(_("Confirm where each home stands first."))
+    gateway_type = journey.partner.join_page.gateway_type
+    gateway = actions.give_gateway(system=chosen.system, gateway_type=gateway_type, owner=journey.user, by=by, now=now)
+    if journey.wallet and gateway.wallet is None:
+        gateway_actions.bind_wallet(
+            gateway=gateway, address=journey.wallet.address, proven=journey.wallet_proven, by=by, now=now
+        )
+    gateway_actions.locate_gateway(
+        gateway=gateway, latitude=chosen.latitude, longitude=chosen.longitude, source=chosen.source, by=by, now=now,
+        consented_at=chosen.confirmed_at,
+    )  # fmt: skip
+    System.objects.filter(pk=chosen.system_id).update(
+        sends=Consent.Purpose.REWARDS in purposes, shown=Consent.Purpose.SERVICE in purposes
+    )

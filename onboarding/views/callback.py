@@ -1,0 +1,73 @@
+"""Where vendors send browsers back to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from ingest import vendors
+from ingest.models import Connection
+from onboarding import journeys, linking, steps, vendor_oauth, wizard
+from onboarding.models import JoinSession
+from onboarding.vendor_oauth import JoinFailed
+from onboarding.views import flows
+from onboarding.views.journey import step_url
+
+_KEY = "join_sessions"
+_KEPT = 10
+
+
+def remember(request: HttpRequest, session: JoinSession) -> None:
+    """Let this browser, and no other, come back with the session's answer."""
+    request.session[_KEY] = [*_own(request), str(session.uid)][-_KEPT:]
+
+
+@require_GET
+def auth_granted(request: HttpRequest, vendor: str) -> HttpResponse:
+    """Take the answer of a vendor's consent page, connect the account, and go on where the browser came from."""
+    if vendor not in vendors.VENDORS:
+        return render(request, "404.html", status=404)
+    try:
+        session, connection = vendor_oauth.arrive(
+            vendor=vendor, callback=request.GET.dict(), own=_own(request), clock=timezone.now
+        )
+    except JoinFailed as failure:
+        return _back_with_failure(request, failure)
+    if session.flow:
+        return flows.granted(request, session, connection)
+    if session.journey:
+        return _on_with_journey(request, session, connection)
+    messages.success(request, _("%s is connected again.") % vendors.adapter_class(vendor).label)
+    return redirect("home")
+
+
+def _on_with_journey(request: HttpRequest, session: JoinSession, connection: Connection) -> HttpResponse:
+    assert session.journey is not None  # noqa: S101  the caller looked
+    journey = journeys.attach(journey=session.journey, connection=connection, now=timezone.now())
+    for trouble in linking.look_around(connection, clock=timezone.now):
+        messages.warning(request, trouble)
+    return redirect(step_url(session.partner.slug, wizard.next_step(journey)))
+
+
+def _back_with_failure(request: HttpRequest, failure: JoinFailed) -> HttpResponse:
+    session = failure.session
+    if session is None:
+        return render(request, "join/lost.html", {"text": str(failure)}, status=400)
+    if session.flow:
+        return flows.failed(request, failure)
+    messages.error(request, str(failure))
+    if session.journey is None:
+        return redirect("home")
+    journeys.note(session.journey, journeys.VENDOR_FAILED, timezone.now(), failure.code)
+    return redirect(step_url(session.partner.slug, steps.BY_SLUG["connect"]))
+
+
+def _own(request: HttpRequest) -> Collection[str]:
+    own: list[str] = request.session.get(_KEY, [])
+    return own
