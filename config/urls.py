@@ -18,5 +18,6 @@ urlpatterns = [
     path("metrics", metrics.metrics),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
+    path("", include("onboarding.urls")),
     path("language/", set_language, name="set_language"),
 ]
