@@ -54,7 +54,7 @@ def test_what_is_not_allowed_is_told_in_words(client: Client, django_user_model)
     client.force_login(django_user_model.objects.create_user("new", is_staff=True))
     page = client.get(reverse("admin:gateways_gateway_changelist"))
     assert page.status_code == 403
-    assert "ask an owner of the partner" in page.content.decode()
+    assert "ask whoever invited you" in page.content.decode()
 
 
 def test_a_fault_is_told_in_words_and_not_in_tracebacks(superuser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
