@@ -6,7 +6,7 @@ LOGINS = {
     "ok": "Everything works: one home with solar, battery and meter.",
     "ok_two_sites": "Everything works: two homes, the second with solar only.",
     "badlogin": "The password is wrong, whatever you type.",
-    "badlogin_after": "Everything works until the first data were read; then the access is taken away.",
+    "badlogin_after": "Everything works until the first readings were fetched; then the access is taken away.",
     "mfa": "Asks for a code as well. 123456 is right, any other is wrong.",
     "vendor_down": "You can approve, but then the vendor is down (503) when the app wants to finish.",
     "no_devices": "Everything works, but there is no home in the account.",

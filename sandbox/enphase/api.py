@@ -96,16 +96,8 @@ class Api:
         wanted = request.get_json(silent=True)
         if not isinstance(wanted, dict) or not isinstance(wanted.get("system"), dict):
             problems.unprocessable("system is missing")
-        ask = wanted["system"]
-        found = [
-            system
-            for system in systems
-            if (not ask.get("ids") or system.system_id in ask["ids"])
-            and (not ask.get("name") or ask["name"] == system.name)
-            and (not ask.get("reference") or ask["reference"] == str(system.system_id))
-            and (not ask.get("other_reference") or ask["other_reference"] == str(system.system_id))
-            and (not ask.get("statuses") or "normal" in ask["statuses"])
-        ]
+        ask = {name: value for name, value in wanted["system"].items() if value}
+        found = [system for system in systems if all(_matches(system, name, ask[name]) for name in ask)]
         return self._page(request, found, wanted.get("sort_by", "id"), most=1000)
 
     def _find(self, request: Request, systems: tuple[System, ...]) -> dict[str, Any]:
@@ -136,6 +128,17 @@ def _routed(path: str) -> tuple[str, str, str]:
         case _:
             abort(404)
     return (system_id, name, serial) if name in RESOURCES else abort(404)
+
+
+def _matches(system: System, name: str, wanted: Any) -> bool:
+    """Tell whether a system has what a search wants, one value or any of several."""
+    number = str(system.system_id)
+    has = {
+        "ids": number, "name": system.name, "reference": number, "other_reference": number, "statuses": "normal",
+    }  # fmt: skip
+    if name not in has:
+        problems.unprocessable(f"Unknown: {name}")
+    return has[name] in [str(one) for one in (wanted if isinstance(wanted, list) else [wanted])]
 
 
 def _named(system_id: str, systems: tuple[System, ...]) -> System | None:

@@ -75,7 +75,10 @@ class App:
 
 _SECRETS = ("client_secret", "api_key")
 # What everyone finds here without registering. It has no redirect URI: the portal's address is not known here.
-_DEFAULT = App("sandbox-enphase", "sandbox-enphase-secret", "sandbox-enphase-key", "Partner portal", "megawatt")
+_DEFAULT = App(
+    "sandbox-enphase", "sandbox-enphase-secret", "sandbox-enphase-key", "Partner portal", "megawatt",
+    groups=("system_details", "site_production", "site_consumption", "device_level"),
+)  # fmt: skip
 _NAMES = frozenset(field.name for field in dataclasses.fields(App)) - {"redirect_uris"} | {"redirect_uri"}
 
 

@@ -119,8 +119,9 @@ def moment(text: str) -> datetime:
 
 
 def day(text: str) -> date:
-    """Read YYYY-MM-DD. Raises Problem 422."""
+    """Read YYYY-MM-DD of a year that epochs have. Raises Problem 422."""
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
+        found = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError:
-        problems.unprocessable(f"Invalid date: {text}")
+        found = date.min
+    return found if 1970 < found.year < 2286 else problems.unprocessable(f"Invalid date: {text}")

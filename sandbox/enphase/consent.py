@@ -24,7 +24,8 @@ _LOGIN = """{alert}<p>{app} asks for access to your Enphase account.</p>
 <input id="password" name="password" type="password" autocomplete="current-password" required>
 <button class="primary">Sign in</button></form>
 {logins}"""
-_CODE = """{alert}<p>We have sent you a code. <span class="stand-in">Here it is always {code}.</span></p>
+_CODE = """{alert}<p>We have sent you a code. Please type it here.</p>
+<p class="stand-in">In this stand-in it is always {code}.</p>
 <form method="post" action="code">{hidden}
 <label for="code">Code</label>
 <input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" required>

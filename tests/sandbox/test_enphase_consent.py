@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,13 @@ def test_a_refresh_makes_a_new_pair_and_ends_the_old_refresh_token(cloud: Cloud)
     assert (reply.status_code, reply.get_json()["error"]) == (400, "invalid_grant")
     assert cloud.refresh(second["refresh_token"]).status_code == 200
     assert [grant["refreshes"] for grant in cloud.shown("grants")] == [2]
+
+
+def test_of_several_refreshes_at_once_one_wins(cloud: Cloud):
+    token = cloud.tokens()["refresh_token"]
+    with ThreadPoolExecutor(4) as pool:
+        replies = pool.map(cloud.refresh, [token] * 4)
+    assert sorted(reply.status_code for reply in replies) == [200, 400, 400, 400]
 
 
 def test_the_old_refresh_token_lives_on_where_a_test_wants_it(cloud: Cloud):

@@ -212,7 +212,12 @@ def test_a_search_finds_by_id_and_needs_a_system(cloud: Cloud, two: tuple[Home, 
 
     found = search({"system": {"ids": [two[1].entry["system_id"]]}}).get_json()
     assert [entry["system_id"] for entry in found["systems"]] == [two[1].entry["system_id"]]
-    assert search({"sort_by": "id"}).status_code == 422
+    assert (
+        len(search({"sort_by": "id", "system": {"statuses": ["normal", "comm"], "name": ""}}).get_json()["systems"])
+        == 2
+    )
+    assert search({"system": {"ids": 1, "statuses": ["comm"]}}).get_json()["total"] == 0
+    assert [search(wrong).status_code for wrong in ({"sort_by": "id"}, {"system": {"owner": "x"}})] == [422, 422]
 
 
 def test_a_system_is_found_by_a_serial(cloud: Cloud, two: tuple[Home, Home]):
@@ -412,6 +417,8 @@ def test_between_the_newest_interval_and_now_there_is_an_empty_list(home: Home):
         {"start_at": int(NOW.timestamp()) - 732 * 86_400},
         {"start_date": "2026-06-11"},
         {"start_date": "10.6.2026"},
+        {"start_date": "0001-01-01"},
+        {"start_date": "9999-12-31", "granularity": "week"},
         {"start_at": "now"},
         {"granularity": "month"},
     ],
