@@ -77,6 +77,31 @@ class Cloud:
         return self.http.open(f"/enphase/api/api/v4/{path}", method=method, headers=headers, query_string=asked)
 
 
+class Home:
+    """One system of a login, and the app that may read it."""
+
+    def __init__(self, cloud: Cloud, login: str = "ok", number: int = 0) -> None:
+        self.cloud, self.access = cloud, cloud.tokens(login)["access_token"]
+        self.entry = self.systems()[number] if self.systems() else {}
+        self.path = f"systems/{self.entry['system_id']}" if self.entry else "systems"
+
+    def systems(self) -> list[dict[str, Any]]:
+        listed: list[dict[str, Any]] = self.cloud.get("systems", self.access).get_json()["systems"]
+        return listed
+
+    def ask(self, name: str, **query: Any) -> Any:
+        reply = self.cloud.get(f"{self.path}/{name}".rstrip("/"), self.access, **query)
+        assert reply.status_code == 200, reply.text
+        return reply.get_json()
+
+    def status(self, name: str, **query: Any) -> int:
+        return self.cloud.get(f"{self.path}/{name}", self.access, **query).status_code
+
+    def rows(self, name: str, **query: Any) -> list[dict[str, Any]]:
+        rows: list[Any] = self.ask(name, **query)["intervals"]
+        return rows[0] if rows and isinstance(rows[0], list) else rows
+
+
 def answer(reply: TestResponse) -> dict[str, str]:
     """Return what the browser carries back to the app."""
     assert reply.status_code == 302, reply.text
