@@ -133,14 +133,14 @@ def _called(file: Path, source: str) -> Iterator[Found]:
 
 
 def _of_adapters() -> Iterator[Found]:
-    """Yield what homeowners read of the ways into the vendors' clouds; the forms of applications are the staff's."""
+    """Yield what homeowners read in the forms of the vendors' clouds; those of applications are for a partner's staff."""
     for adapter in map(vendors.adapter_class, vendors.VENDORS):
+        file = Path(inspect.getfile(adapter))
         for scheme in adapter.schemes:
-            said = [scheme.label] if scheme.for_homeowners else []
             if scheme.for_homeowners and not isinstance(scheme, OAuth2Code):
-                said += [text for field in scheme.fields for text in (field.label, field.help_text)]
-                said += [step.text for step in scheme.help_steps]
-            yield from ((Path(inspect.getfile(adapter)), text, None) for text in said if text)
+                fields = [text for field in scheme.fields for text in (field.label, field.help_text)]
+                said = [scheme.label, *fields, *(step.text for step in scheme.help_steps)]
+                yield from ((file, text, None) for text in said if text)
 
 
 def main() -> None:
