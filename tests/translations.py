@@ -133,7 +133,7 @@ def _called(file: Path, source: str) -> Iterator[Found]:
 
 
 def _of_adapters() -> Iterator[Found]:
-    """Yield what homeowners read in the forms of the vendors' clouds; those of applications are for a partner's staff."""
+    """Yield what homeowners read in the forms of the vendors' clouds; staff alone fill in those of applications."""
     for adapter in map(vendors.adapter_class, vendors.VENDORS):
         file = Path(inspect.getfile(adapter))
         for scheme in adapter.schemes:
