@@ -26,6 +26,11 @@ class Invitation(models.Model):
     )
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    send_due_at = models.DateTimeField(
+        null=True, blank=True, db_index=True, help_text="When its mail is sent, or tried again; empty: nothing waits."
+    )
+    send_failures = models.PositiveSmallIntegerField(default=0, help_text="Tries since the last mail that left.")
+    send_error = models.CharField(max_length=300, blank=True, help_text="Why the mail did not leave.")
     sent_at = models.DateTimeField(null=True, blank=True)
     sends = models.PositiveSmallIntegerField(default=0)
     opened_at = models.DateTimeField(null=True, blank=True)
@@ -42,6 +47,9 @@ class Invitation(models.Model):
             models.CheckConstraint(
                 condition=models.Q(for_many=False) | models.Q(email="", accepted_at__isnull=True),
                 name="invitation_for_many_has_no_name",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(send_due_at__isnull=True) | ~models.Q(email=""), name="invitation_mailed_to_somebody"
             ),
         )
 
