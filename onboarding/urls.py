@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from onboarding.views import callback, flows
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("join/flows/<uuid:flow>/authorize", flows.authorize, name="flow_authorize"),
+    path("join/<slug:vendor>/auth-granted", callback.auth_granted, name="auth_granted"),
+]
