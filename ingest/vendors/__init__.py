@@ -9,6 +9,7 @@ from ingest.vendors.base import VendorAdapter
 from ingest.vendors.errors import VendorUnsupported
 
 VENDORS = {
+    "enphase": "ingest.vendors.enphase.Enphase",
     "solaredge": "ingest.vendors.solaredge.SolarEdge",
     "solis": "ingest.vendors.solis.Solis",
 }
