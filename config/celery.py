@@ -30,6 +30,10 @@ app.conf.beat_schedule = {
     "dispatch pushes": {"task": "ingest.tasks.dispatch_pushes", "schedule": 2.0, "options": {"expires": 4}},
     "renew tokens": {"task": "ingest.tasks.renew_tokens", "schedule": 60.0, "options": {"expires": 60}},
     "sweep": {"task": "ingest.tasks.sweep", "schedule": 15.0, "options": {"expires": 30}},
+    "advance homes": {"task": "onboarding.tasks.advance_homes", "schedule": 30.0, "options": {"expires": 30}},
+    "send invitations": {"task": "onboarding.tasks.send_invitations", "schedule": 10.0, "options": {"expires": 10}},
+    "ask to reconnect": {"task": "onboarding.tasks.ask_to_reconnect", "schedule": 60.0, "options": {"expires": 60}},
+    "warn": {"task": "onboarding.tasks.warn", "schedule": 3600.0, "options": {"expires": 600}},
     "prune": {"task": "ingest.tasks.prune", "schedule": 3600.0, "options": {"expires": 600}},
 }
 

@@ -58,11 +58,12 @@ def bring_to_life(*, gateway: Gateway, wallet: str, place: tuple[Decimal, Decima
 def advance(*, gateway: Gateway, by: By, now: datetime) -> Gateway:
     """Take a gateway as far towards active as what is known of it allows. Raises SenError, ValidationError, VaultError.
 
-    Sandbox gateways are registered by a call; those of production wait until staff note that Sourceful has them.
+    Sandbox gateways are registered by a call; those of production wait until staff note that Sourceful has them. A
+    homeowner's gateway is bound to a wallet that they have proven, as that is for good; else it waits for the proof.
     """
     if gateway.status == _Status.CREATED and gateway.partner.environment == Partner.Environment.SANDBOX:
         gateway = lifecycle.register_in_sandbox(gateway=gateway, by=by, now=now)
-    if gateway.status == _Status.REGISTERED and gateway.wallet is not None:
+    if gateway.status == _Status.REGISTERED and gateway.wallet and (gateway.wallet.proven_at or not gateway.owner_id):
         if not lifecycle.incept(gateway=gateway, by=by, now=now):
             msg = f"SEN does not bind {gateway} to {gateway.wallet}: it may belong to another wallet."
             raise ValidationError(msg)

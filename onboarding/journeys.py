@@ -33,6 +33,7 @@ WALLET_LATER = "wallet later"
 PLACE_CONFIRMED = "place confirmed"
 FINISHED = "finished"
 TAKEN_OVER = "taken over by staff"
+REMINDED = "reminded"
 ABANDONED = "abandoned"
 
 
@@ -163,6 +164,16 @@ def finish(*, journey: Journey, by: By, now: datetime) -> Journey:
         _make_home(journey, chosen, purposes, by, now)
     journey.finished_at = now
     _save(journey, FINISHED, now)
+    return journey
+
+
+@transaction.atomic
+def take_over(*, journey: Journey, by: User, now: datetime) -> Journey:
+    """Let a member of staff go on with a journey; the homeowner may go on, too. What they agree to stays their own."""
+    journey = _open(journey)
+    journey.helper = by
+    journey.save(update_fields=["helper"])
+    note(journey, TAKEN_OVER, now, by.email or by.username)
     return journey
 
 

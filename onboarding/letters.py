@@ -1,0 +1,153 @@
+"""The words of the mails that the portal writes, in the language that is active."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.core import signing
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from gateways.models import Partner
+from ingest import vendors
+from ingest.models import Connection, VendorCredential
+from onboarding.emails import Letter, absolute
+from onboarding.models import Consent, Invitation, Journey
+
+_STOP_SALT = "no more reminders"
+
+
+def invitation(row: Invitation, path: str) -> Letter:
+    """Ask a homeowner in; `path` has the token of this mail."""
+    return Letter(
+        subject=_("%(partner)s invites you: let your home earn rewards") % {"partner": row.partner.name},
+        paragraphs=[
+            greeting(row.name),
+            _(
+                "Your solar panels, battery and meter already measure what they do. %(partner)s can sign those readings"
+                " and send them to the Sourceful Energy Network, where they earn you rewards."
+            )
+            % {"partner": row.partner.name},
+            _("It takes about three minutes. You choose what is shared, and you can stop at any time."),
+            _("The link is yours alone and works until %(date)s.") % {"date": date_format(row.expires_at)},
+        ],
+        link=absolute(path),
+        link_text=_("Join"),
+    )
+
+
+def reminder(journey: Journey) -> Letter:
+    """Remind somebody, once, of a journey that stands still."""
+    name = journey.invitation.name if journey.invitation else ""
+    return Letter(
+        subject=_("Your home is not connected to %(partner)s yet") % {"partner": journey.partner.name},
+        paragraphs=[
+            greeting(name),
+            _("You began to connect your home and did not get to the end. Nothing you entered is lost."),
+            _("Go on where you stopped, on this device or another one. We do not write about this again."),
+        ],
+        link=absolute(reverse("join_welcome", args=[journey.partner.slug])),
+        link_text=_("Go on"),
+        stop_link=stop_link(journey.partner, journey.user),
+    )
+
+
+def reconnect(connection: Connection) -> Letter:
+    """Tell an owner that the vendor wants their consent or key again."""
+    return Letter(
+        subject=_("Please reconnect %(vendor)s") % {"vendor": _vendor(connection.vendor)},
+        paragraphs=[
+            greeting(""),
+            _("%(vendor)s does not let us read your home any more: a password was changed, or the consent ended there.")
+            % {"vendor": _vendor(connection.vendor)},
+            _("Connect it again with one tap. What your home measures meanwhile is fetched afterwards."),
+        ],
+        link=absolute(reverse("home")),
+        link_text=_("Reconnect"),
+    )
+
+
+def staff_reconnect(connection: Connection) -> Letter:
+    """Tell a partner's staff that an account without an owner of ours needs new keys or a new consent."""
+    name = {"vendor": _vendor(connection.vendor), "account": connection.label}
+    return Letter(
+        subject=_("Reconnect %(vendor)s: %(account)s") % name,
+        paragraphs=[
+            _("%(vendor)s refuses the account “%(account)s”. It is not read until somebody connects it again.") % name,
+            _("What it measures meanwhile is fetched afterwards, as far back as %(vendor)s keeps it.") % name,
+        ],
+        link=absolute(reverse("admin:ingest_connection_change", args=[connection.pk])),
+        link_text=_("Open the connection"),
+    )
+
+
+def credential_expires(credential: VendorCredential, days: int) -> Letter:
+    """Warn a partner's staff that what they have from a vendor ends soon."""
+    name = {"vendor": _vendor(credential.vendor), "name": credential.name}
+    accounts = credential.connections.count()
+    return Letter(
+        subject=ngettext(
+            "%(name)s (%(vendor)s) expires in %(days)d day", "%(name)s (%(vendor)s) expires in %(days)d days", days
+        )
+        % {**name, "days": days},
+        paragraphs=[
+            ngettext(
+                "%(count)d account is read with it, and is not read any more when it has expired.",
+                "%(count)d accounts are read with it, and are not read any more when it has expired.",
+                accounts,
+            )
+            % {"count": accounts},
+            _("Get a new one from %(vendor)s and replace the keys in the portal.") % name,
+        ],
+        link=absolute(reverse("admin:ingest_vendorcredential_change", args=[credential.pk])),
+        link_text=_("Replace the keys"),
+    )
+
+
+def consent_expires(consent: Consent, days: int) -> Letter:
+    """Warn a homeowner that what they agreed to ends soon."""
+    vendor = _vendor(consent.vendor)
+    return Letter(
+        subject=ngettext(
+            "Your consent for %(vendor)s ends in %(days)d day",
+            "Your consent for %(vendor)s ends in %(days)d days",
+            days,
+        )
+        % {"vendor": vendor, "days": days},
+        paragraphs=[
+            greeting(""),
+            _("On %(date)s your consent to read your home from %(vendor)s ends by itself, and so do the rewards.")
+            % {"date": date_format(consent.expires_at), "vendor": vendor},
+            _("If you would like to go on, agree again. If not, you need not do anything."),
+        ],
+        link=absolute(reverse("home")),
+        link_text=_("See what you share"),
+    )
+
+
+def greeting(name: str) -> str:
+    return _("Hello %(name)s,") % {"name": name} if name else _("Hello,")
+
+
+def stop_link(partner: Partner, user: User) -> str:
+    """Return the address where somebody asks a partner for no more reminders, without signing in."""
+    token = signing.dumps([partner.pk, user.pk], salt=_STOP_SALT)
+    return absolute(reverse("no_reminders", args=[token]))
+
+
+def read_stop_token(token: str) -> tuple[int, int]:
+    """Return (partner, user) of a link made by `stop_link`. Raises signing.BadSignature."""
+    partner, user = signing.loads(token, salt=_STOP_SALT)
+    return partner, user
+
+
+def days_until(end: datetime, now: datetime) -> int:
+    """Return the days until a time, a day that has begun counted whole."""
+    return -((now - end).days)
+
+
+def _vendor(slug: str) -> str:
+    return vendors.adapter_class(slug).label

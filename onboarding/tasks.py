@@ -1,0 +1,42 @@
+"""Thin Celery tasks: each translates, calls one function, and is done within a slice of time."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from onboarding import advancing, alerts, invitation_mails, reminders
+
+
+def _until() -> float:
+    return time.monotonic() + float(settings.TASK_SLICE.total_seconds())
+
+
+@shared_task
+def advance_homes(**_: Any) -> None:
+    """Take homeowners' gateways on towards sending."""
+    advancing.advance_homes(clock=timezone.now, until=_until())
+
+
+@shared_task
+def send_invitations(**_: Any) -> None:
+    """Mail the invitations that are due."""
+    invitation_mails.send_due(clock=timezone.now, until=_until())
+
+
+@shared_task
+def ask_to_reconnect(**_: Any) -> None:
+    """Write to the owners of accounts that newly need them."""
+    alerts.ask_to_reconnect(now=timezone.now())
+
+
+@shared_task
+def warn(**_: Any) -> None:
+    """Remind of journeys that stand still, and warn of what expires."""
+    now = timezone.now()
+    for write in (reminders.remind_due, alerts.warn_of_credentials, alerts.warn_of_consents):
+        write(now=now)
