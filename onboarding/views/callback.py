@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -16,16 +14,10 @@ from ingest.models import Connection
 from onboarding import journeys, linking, steps, vendor_oauth, wizard
 from onboarding.models import JoinSession
 from onboarding.vendor_oauth import JoinFailed
-from onboarding.views import flows
+from onboarding.views import flows, trips
 from onboarding.views.journey import step_url
 
-_KEY = "join_sessions"
-_KEPT = 10
-
-
-def remember(request: HttpRequest, session: JoinSession) -> None:
-    """Let this browser, and no other, come back with the session's answer."""
-    request.session[_KEY] = [*_own(request), str(session.uid)][-_KEPT:]
+remember = trips.remember
 
 
 @require_GET
@@ -35,7 +27,7 @@ def auth_granted(request: HttpRequest, vendor: str) -> HttpResponse:
         return render(request, "404.html", status=404)
     try:
         session, connection = vendor_oauth.arrive(
-            vendor=vendor, callback=request.GET.dict(), own=_own(request), clock=timezone.now
+            vendor=vendor, callback=request.GET.dict(), own=trips.own(request), clock=timezone.now
         )
     except JoinFailed as failure:
         return _back_with_failure(request, failure)
@@ -66,8 +58,3 @@ def _back_with_failure(request: HttpRequest, failure: JoinFailed) -> HttpRespons
         return redirect("home")
     journeys.note(session.journey, journeys.VENDOR_FAILED, timezone.now(), failure.code)
     return redirect(step_url(session.partner.slug, steps.BY_SLUG["connect"]))
-
-
-def _own(request: HttpRequest) -> Collection[str]:
-    own: list[str] = request.session.get(_KEY, [])
-    return own

@@ -14,7 +14,7 @@ from ingest import connections
 from ingest.models import Connection, System, VendorCredential
 from ingest.vendors.base import VendorSystem
 from ingest.vendors.errors import VendorAuthFailed
-from onboarding.admin import SystemAdmin
+from onboarding.admin.system import SystemAdmin
 from tests import factories
 from tests.admin.pages import act, address
 

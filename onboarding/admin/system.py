@@ -1,4 +1,4 @@
-"""What onboarding adds to the admin: giving systems their gateways."""
+"""Giving systems their gateways, from the list and from a system's own page."""
 
 from __future__ import annotations
 
