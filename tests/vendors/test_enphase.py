@@ -168,8 +168,9 @@ def test_pv_is_metered_the_way_the_vendor_goes_by(described, source, meters, sn,
     assert (pv.key.sn, pv.external_id) == (sn, resource)
 
 
-def test_another_battery_does_not_end_the_series_of_the_first(described):
-    (battery,) = described(encharges=[device("49230001")]).ders
+@pytest.mark.parametrize("kind", ["encharges", "acbs"])
+def test_another_battery_does_not_end_the_series_of_the_first(described, kind):
+    (battery,) = described(**{kind: [device("49230001")]}).ders
     assert battery.key == BATTERY.key
 
 
@@ -222,6 +223,10 @@ def test_a_window_is_asked_for_from_the_quarter_hour_in_which_it_begins(vendor):
     asked = {"key": "app-key", "start_at": int(start.timestamp()), "granularity": "day"}
     vendor.get(f"{API}/systems/1001/{telemetry.PV_METER}", json=EMPTY, match=[matchers.query_param_matcher(asked)])
     assert fetched(PV)
+
+
+def test_what_a_gateway_on_a_cellular_modem_brings_every_six_hours_is_still_looked_for():
+    assert Enphase.policy.lookback > timedelta(hours=6)
 
 
 def test_a_window_as_long_as_the_cap_fits_into_a_day_of_23_hours():
@@ -398,6 +403,16 @@ def test_an_interval_is_as_long_as_its_steps_show(offsets, widths):
     start = int(MORNING.start.timestamp()) // 900 * 900
     body = {"intervals": [{"end_at": start + offset, "powr": 12} for offset in offsets]}
     assert [reading.interval_s for reading in read(MICROS, telemetry.PV_MICROS, body)] == widths
+
+
+def test_an_energy_over_an_unknown_time_is_not_read():
+    alone = {"end_at": 1781079300}
+    assert read(METER, telemetry.IMPORT, {"intervals": [{**alone, "wh_imported": 7}]}) == []
+    battery = {**alone, "charge": {"enwh": 7}, "discharge": {"enwh": 0}, "soc": {"percent": 50}}
+    (charge,) = read(BATTERY, telemetry.BATTERY, {"intervals": [battery]})
+    assert (charge.soc, charge.energy_in_wh, charge.power_w, charge.interval_s) == (0.5, None, None, 0)
+    (power,) = read(MICROS, telemetry.PV_MICROS, {"intervals": [{**alone, "powr": 12, "enwh": 1}]})
+    assert (power.power_w, power.energy_out_wh) == (-12.0, None)
 
 
 def test_a_resource_that_is_not_known_is_ours_to_mend():
