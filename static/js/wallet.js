@@ -84,13 +84,14 @@ function button(form, wallet) {
 }
 
 function start(form) {
-  const wallets = [];
+  const wallets = new Set(); // Some announce themselves twice.
   const show = () => {
-    const known = wallets.length || !window.solana?.signMessage ? wallets : [injected(window.solana)];
+    const known = [...wallets].map(standard);
+    if (!known.length && window.solana?.signMessage) known.push(injected(window.solana));
     form.querySelector("[data-wallet-list]").replaceChildren(...known.map((wallet) => button(form, wallet)));
   };
   const register = (...found) => {
-    wallets.push(...found.filter((it) => onSolana(it) && it.features[SIGN] && it.features[CONNECT]).map(standard));
+    for (const wallet of found) if (onSolana(wallet) && wallet.features[SIGN] && wallet.features[CONNECT]) wallets.add(wallet);
     show();
   };
   window.addEventListener("wallet-standard:register-wallet", ({ detail: announce }) => announce({ register }));
