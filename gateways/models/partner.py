@@ -28,6 +28,11 @@ class Partner(models.Model):
                 condition=models.Q(environment__in=["sandbox", "production"]), name="partner_environment"
             ),
             models.CheckConstraint(condition=models.Q(retention_days__gte=7), name="partner_retention_a_week_or_more"),
+            models.CheckConstraint(
+                condition=~models.Q(slug="flows"),
+                name="partner_slug_is_free",
+                violation_error_message="/join/flows/ is the address of Join flows: choose another slug.",
+            ),
         )
 
     def __str__(self) -> str:

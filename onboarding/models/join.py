@@ -30,6 +30,18 @@ class JoinFlow(models.Model):
 
     class Meta:
         ordering = ("-created_at",)
+        constraints = (
+            models.CheckConstraint(
+                condition=(models.Q(redirect_uri__startswith="https://") | models.Q(redirect_uri__startswith="http://"))
+                & ~models.Q(redirect_uri__contains="#")
+                & ~models.Q(redirect_uri__contains="*"),
+                name="flow_redirect_uri_is_exact",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(purposes=[]) & ~models.Q(kinds=[]), name="flow_asks_for_something"
+            ),
+            models.CheckConstraint(condition=~models.Q(secret=""), name="flow_has_secret"),
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -66,7 +78,11 @@ class JoinSession(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
     )
     state_hash = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the state that the vendor echoes.")
-    partner_state = models.CharField(max_length=2000, blank=True, help_text="Echoed to the partner as it came.")
+    partner_state = models.CharField(
+        max_length=2000,
+        blank=True,
+        help_text="Echoed to the partner as it stood in the address, percent signs and all.",
+    )
     user_reference = models.CharField(max_length=100, blank=True)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
@@ -119,6 +135,11 @@ class Enrollment(models.Model):
             models.CheckConstraint(
                 condition=models.Q(status__in=["pending_vendor", "active", "rejected", "ended"]),
                 name="enrollment_status",
+            ),
+            models.UniqueConstraint(
+                fields=("connection",),
+                condition=models.Q(status__in=["pending_vendor", "active"]),
+                name="enrollment_one_lives_per_account",
             ),
         )
 

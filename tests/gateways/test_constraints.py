@@ -144,6 +144,7 @@ BROKEN = {
     "membership_role": [lambda rows: change(rows.membership, role="king")],
     "partner_environment": [lambda rows: change(rows.partner, environment="moon")],
     "partner_retention_a_week_or_more": [lambda rows: change(rows.partner, retention_days=6)],
+    "partner_slug_is_free": [lambda rows: change(rows.partner, slug="flows")],
     "wallet_address_base58": [
         lambda rows, address=address: change(rows.wallet, address=address)
         for address in ("", WALLET[:31], WALLET[:-1] + "\n", "0" + WALLET[1:], "l" + WALLET[1:])
