@@ -53,6 +53,8 @@ def settings(*, log_format: str, level: str) -> dict[str, Any]:
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},
+            # It logs whole addresses; Enphase takes keys, codes and refresh tokens in them.
+            "urllib3": {"level": "CRITICAL"},
         },
     }
 

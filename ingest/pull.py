@@ -178,13 +178,14 @@ def _pull_system(
     connection: Connection, system: System, adapter: VendorAdapter, *, clock: Callable[[], datetime], until: float
 ) -> bool:
     """Read a system's windows; return False when there is more to read."""
-    silent_since, oldest = system.last_reading_at, None
+    silent_since, oldest, began = system.last_reading_at, None, None
     with _running(connection, system, adapter, clock) as run:
         system = discovery.up_to_date(system, adapter, clock())
         described = windows.described(system)
         for number, window in enumerate(windows.of(system, adapter.policy, clock())):
             if number and time.monotonic() >= until:
                 return False
+            began = began or window.start
             pulled = windows.read(adapter, described, window, clock())
             _note_window(run, system, window, pulled)
             parts.note(connection=connection, answered=pulled.answered, refused=pulled.refused, now=clock())
@@ -192,7 +193,7 @@ def _pull_system(
                 system=system, readings=pulled.readings, now=clock(), pulled_through=window.end, run=run
             )
             oldest = min([reading.ts for _, reading in pulled.readings] + ([oldest] if oldest else []), default=None)
-        return not _reopen_gap(system, silent_since, oldest, adapter.policy, clock())
+        return oldest is None or not _reopen_gap(system, silent_since, began, adapter.policy, clock())
 
 
 def _note_window(run: PullRun, system: System, window: Window, pulled: windows.Pulled) -> None:
@@ -204,10 +205,10 @@ def _note_window(run: PullRun, system: System, window: Window, pulled: windows.P
 
 
 def _reopen_gap(
-    system: System, silent_since: datetime | None, oldest: datetime | None, policy: PullPolicy, now: datetime
+    system: System, silent_since: datetime | None, began: datetime | None, policy: PullPolicy, now: datetime
 ) -> bool:
-    """Move the cursor back when a system speaks again after a silence: what it kept meanwhile can be read now."""
-    if silent_since is None or oldest is None or oldest - silent_since <= policy.lookback:
+    """Move the cursor back when a system speaks again that fell silent before what was read: it may tell the rest."""
+    if silent_since is None or began is None or silent_since >= began:
         return False
     reopened = max(silent_since, now - policy.max_lookback)
     return bool(System.objects.filter(pk=system.pk, pulled_through__gt=reopened).update(pulled_through=reopened))

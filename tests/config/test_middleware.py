@@ -60,3 +60,11 @@ def test_scripts_may_be_evaluated_in_the_admin_and_nowhere_else(admin_client, cl
 def test_staff_sign_in_through_allauth(client):
     response = client.get("/admin/login/", follow=True)
     assert response.request["PATH_INFO"] == "/accounts/login/"
+
+
+def test_addresses_with_keys_in_them_are_not_logged_by_the_http_library(settings):
+    log_config.configure(log_config.settings(log_format="json", level="DEBUG"))
+    try:
+        assert not logging.getLogger("urllib3.connectionpool").isEnabledFor(logging.ERROR)
+    finally:
+        log_config.configure(settings.LOGGING)

@@ -123,6 +123,21 @@ def test_a_system_that_speaks_again_is_read_from_where_it_fell_silent(vendor, ac
     assert account.next_pull_at == time.now + POLICY.interval
 
 
+@pytest.mark.parametrize("silent", [1, 2, 3, 5])
+def test_nothing_of_a_short_silence_is_missing_either(vendor, account, time, silent):
+    pull_once(account, time)
+    vendor.answer = staticmethod(lambda *_: [])
+    for _ in range(silent):
+        time.now += HOUR
+        pull_once(account, time)
+    vendor.answer = staticmethod(hourly)
+    time.now += HOUR
+    pull_once(account, time)
+    pull_once(account, time)
+    times = sorted(Reading.objects.values_list("ts", flat=True))
+    assert {later - earlier for earlier, later in itertools.pairwise(times)} == {HOUR}
+
+
 def test_a_gap_is_read_no_further_back_than_the_policy_says(vendor, account, time):
     pull_once(account, time)
     vendor.answer = staticmethod(lambda *_: [])
