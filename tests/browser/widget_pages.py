@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -105,6 +106,8 @@ CLASSES = """
 </div>
 """
 
+SENT = "<h1>Sent</h1><pre>{{ sent }}</pre>"
+
 LOADED = {"map": "map", "wallet": "wallet qr copy", "charts": "charts", "progress": "progress", "classes": ""}
 MARKUP = {"map": MAP, "wallet": WALLET, "charts": CHARTS, "progress": PROGRESS, "classes": CLASSES}
 FIGURES = {
@@ -132,14 +135,17 @@ FIGURES = {
 
 
 def page(request: HttpRequest, name: str) -> HttpResponse:
-    if request.method == "POST":
-        return JsonResponse(request.POST.dict())
     looks = int(request.COOKIES.get("looks", 0)) + 1
     scripts = "".join(f'{{% include "assets/{part}.html" %}}' for part in LOADED[name].split())
-    blocks = {"head_title": "Widgets", "main_class": "wide", "extra_head": scripts, "content": MARKUP[name]}
+    blocks = {
+        "head_title": "Widgets",
+        "main_class": "wide",
+        "extra_head": scripts,
+        "content": SENT if request.POST else MARKUP[name],
+    }
     text = '{% extends "base.html" %}{% load static %}'
     text += "".join(f"{{% block {block} %}}{content}{{% endblock %}}" for block, content in blocks.items())
-    context = {"looks": looks, "kinds": list(FIGURES)}
+    context = {"sent": json.dumps(request.POST.dict()), "looks": looks, "kinds": list(FIGURES)}
     response = HttpResponse(engines["django"].from_string(text).render(context, request))
     response.set_cookie("looks", str(looks))
     return response
