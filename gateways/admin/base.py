@@ -136,7 +136,11 @@ class PartnerAdmin(ModelAdmin):
         row = acts.created(self, request, form)
         if row is None:
             return acts.ask(self, request, form, title=f"Add {self.opts.verbose_name}", button="Add")
-        return HttpResponseRedirect(columns.page(row))
+        return HttpResponseRedirect(self.next_page(row))
+
+    def next_page(self, row: Any) -> str:
+        """Return the address of what is shown when a row was added."""
+        return columns.page(row)
 
     def _get_obj_does_not_exist_redirect(self, *_: Any) -> NoReturn:
         # Django would go to the front page with a message; a row of somebody else is simply not there.

@@ -47,12 +47,24 @@ class WalletForm(ActForm):
 
 
 class PositionForm(ActForm):
+    map = True
     latitude = forms.DecimalField(
         max_digits=9, widget=UnfoldAdminDecimalFieldWidget, help_text="Degrees, north positive, e.g. 59.33"
     )
     longitude = forms.DecimalField(
         max_digits=9, widget=UnfoldAdminDecimalFieldWidget, help_text="Degrees, east positive, e.g. 18.07"
     )
+    source = forms.ChoiceField(
+        choices=Coordinates.Source, initial=Coordinates.Source.TYPED, required=False, widget=forms.HiddenInput
+    )
+
+    def __init__(self, data: Any, *, request: HttpRequest, rows: Any) -> None:
+        super().__init__(data, request=request, rows=rows)
+        if place := rows[0].coordinates:
+            self.initial = {"latitude": place.latitude, "longitude": place.longitude}
+
+    def clean_source(self) -> str:
+        return self.cleaned_data["source"] or Coordinates.Source.TYPED
 
 
 def _is(*wanted: str) -> Any:
@@ -159,7 +171,7 @@ class GatewayAdmin(PartnerAdmin):
         when=lambda gateway: gateway.status != _Status.RELEASED,
     )
     def set_position(self, gateway: Gateway, *, by: Any, now: Any, **place: Any) -> None:
-        actions.locate_gateway(gateway=gateway, source=Coordinates.Source.TYPED, by=by, now=now, **place)
+        actions.locate_gateway(gateway=gateway, by=by, now=now, **place)
 
     # --- Life ---------------------------------------------------------------------------------------------------------
 

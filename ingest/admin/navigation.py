@@ -15,6 +15,10 @@ _GROUPS = {
         "gateways.Gateway": "router", "ingest.System": "home", "ingest.Der": "solar_power", "ingest.Connection": "link",
         "ingest.VendorCredential": "key",
     },
+    "Homeowners": {
+        "onboarding.Journey": "footprint", "onboarding.Invitation": "forward_to_inbox",
+        "onboarding.Consent": "handshake", "onboarding.JoinPage": "storefront",
+    },
     "Delivery": {
         "ingest.GatewayQueue": "outbox", "ingest.Message": "mail", "ingest.Attempt": "error",
         "ingest.PullRun": "download",
