@@ -3,7 +3,7 @@
 //   <div id="state" data-progress aria-live="polite">… <a href="">Look again</a></div>
 //
 // The same page is fetched every 3 seconds and this element takes its new content, until the fetched one has the
-// attribute data-done. When the page sends somebody elsewhere, or has no such element any more, the browser goes there.
+// attribute data-done, or data-progress no longer. When the page sends somebody elsewhere, or has no such element any more, the browser goes there.
 // Nothing is asked while the tab is hidden, nor after 10 minutes: "Look again" is still there then.
 
 const INTERVAL = 3_000;
@@ -20,7 +20,7 @@ async function fetchAgain(element) {
   }
   // What is said again without news would be read aloud again.
   if (fresh.innerHTML !== element.innerHTML) element.innerHTML = fresh.innerHTML;
-  element.toggleAttribute("data-done", fresh.hasAttribute("data-done"));
+  element.toggleAttribute("data-done", fresh.matches("[data-done], :not([data-progress])"));
 }
 
 function start(element) {

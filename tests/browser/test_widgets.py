@@ -143,13 +143,16 @@ def test_a_wallet_signs_the_challenge_and_the_form_is_sent(visit: Any, page: Pag
     assert b64decode(sent["signature"]) == message.encode()[:64]
 
 
-def test_what_a_wallet_or_we_refuse_is_said(visit: Any, page: Page) -> None:
+def test_what_a_wallet_or_we_refuse_is_said(page: Page, live_server: Any) -> None:
     status = page.locator("[data-wallet-status]")
     page.add_init_script(SHY_WALLET % "code 4001")
-    visit("wallet").get_by_role("button", name="Connect").click()
+    page.goto(f"{live_server.url}/widgets/wallet/")
+    page.get_by_role("button", name="Connect").click()
     expect(status).to_have_text("Your wallet said no.")
-    page.evaluate("window.solana.connect = async () => ({publicKey: 'nobody'})")
-    page.evaluate("document.querySelector('form[data-wallet]').dataset.challengeUrl = '/widgets/lines.json'")
+    page.evaluate("window.solana.connect = async () => ({publicKey: 'known'})")
+    page.get_by_role("button", name="Connect").click()
+    expect(status).to_have_text("This wallet belongs to another home.")
+    page.route("**/challenge/", lambda route: route.abort())
     page.get_by_role("button", name="Connect").click()
     expect(status).to_have_text("Please try again.")
 
