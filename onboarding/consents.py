@@ -37,7 +37,7 @@ def give(  # noqa: PLR0913  all there is to say of a consent, by keyword
     Without `connection` it waits for the account to be connected (`attach`).
     """
     _end(_of(partner, user, subject, vendor, connection), Consent.Ending.REPLACED, now)
-    lasting = now + _months(partner) * _MONTH
+    lasting = lasts_until(partner, now)
     given = [
         Consent(
             partner=partner, user=user, subject=subject, vendor=vendor, connection=connection, purpose=purpose,
@@ -75,6 +75,12 @@ def active(connection: Connection) -> QuerySet[Consent]:
     return Consent.objects.filter(connection=connection, ended_at=None)
 
 
+def lasts_until(partner: Partner, now: datetime) -> datetime:
+    """Return when a consent to a partner ends that is given now."""
+    page = JoinPage.objects.filter(partner=partner).first() or JoinPage()
+    return now + page.consent_months * _MONTH
+
+
 def waiting(partner: Partner, user: User, vendor: str) -> QuerySet[Consent]:
     """Return what a homeowner agreed to for an account that is not connected yet."""
     return _of(partner, user, "", vendor, None)
@@ -89,11 +95,6 @@ def _of(
 
 def _end(consents: QuerySet[Consent], ending: str, now: datetime) -> None:
     consents.update(ended_at=now, ending=ending)
-
-
-def _months(partner: Partner) -> int:
-    page = JoinPage.objects.filter(partner=partner).first() or JoinPage()
-    return page.consent_months
 
 
 def _record(consent: Consent, name: str, by: By, now: datetime) -> None:

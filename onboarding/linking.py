@@ -15,7 +15,7 @@ from ingest import connections, discovery, vendors
 from ingest.models import Connection, VendorCredential
 from ingest.vendors.base import OAuth2Code, Tokens
 from ingest.vendors.errors import VendorError
-from onboarding.models import JoinSession
+from onboarding.models import Enrollment, JoinSession
 
 log = structlog.get_logger(__name__)
 
@@ -53,14 +53,15 @@ def link_consent(session: JoinSession, given: Tokens, *, clock: Callable[[], dat
     assert session.credential is not None  # noqa: S101  a session of a vendor with consents has the application
     known = connections.known_account(partner=session.partner, vendor=session.vendor, account=given.account)
     target = session.connection or known
-    if target is None:
-        return connections.connect(
-            partner=session.partner, vendor=session.vendor, label=_label(session), credential=session.credential,
-            given=given, owner=session.user, by=_by(session), now=clock(),
-            approved=not connections.scheme_of(session.vendor, session.credential.scheme).approved_by_vendor,
-        )  # fmt: skip
-    _refuse_foreign(target, session)
+    if target and session.connection is None:
+        _refuse_foreign(target, session.user_id, session.user_reference)
     try:
+        if target is None:
+            return connections.connect(
+                partner=session.partner, vendor=session.vendor, label=label_of(session), credential=session.credential,
+                given=given, owner=session.user, by=_by(session), now=clock(),
+                approved=not connections.scheme_of(session.vendor, session.credential.scheme).approved_by_vendor,
+            )  # fmt: skip
         return connections.reconnect(
             connection=target, given=given, credential=session.credential, by=_by(session), now=clock()
         )
@@ -79,22 +80,25 @@ def link_keys(  # noqa: PLR0913  all there is to say of the account, by keyword
     by: By,
     clock: Callable[[], datetime],
     target: Connection | None = None,
+    reference: str = "",
 ) -> Connection:
     """Try keys at the vendor and connect the account, or reconnect it; keys that are not accepted are not kept.
 
-    Raises LinkRefused, ValidationError, VendorError.
+    `reference` is what the partner calls a homeowner who has no account here (a Join flow). Raises LinkRefused,
+    ValidationError, VendorError, VaultError.
     """
     trial = Connection(partner=partner, vendor=vendor, scheme=scheme)
     connections.seal_secrets(trial, secrets)
     connections.test_credentials(trial, clock=clock)
     known = target or connections.known_account(partner=partner, vendor=vendor, account=trial.account)
-    if known is None:
-        return connections.connect(
-            partner=partner, vendor=vendor, scheme=scheme, label=label, secrets=secrets, owner=owner, by=by, now=clock()
-        )
-    if known.owner_id != (owner.pk if owner else None):
-        raise _elsewhere()
+    if known:
+        _refuse_foreign(known, owner.pk if owner else None, reference)
     try:
+        if known is None:
+            return connections.connect(
+                partner=partner, vendor=vendor, scheme=scheme, label=label, secrets=secrets, owner=owner, by=by,
+                now=clock(),
+            )  # fmt: skip
         return connections.reconnect(connection=known, secrets=secrets, scheme=scheme, by=by, now=clock())
     except connections.AlreadyConnected as error:
         raise _elsewhere() from error
@@ -112,19 +116,22 @@ def look_around(connection: Connection, *, clock: Callable[[], datetime]) -> lis
     return []
 
 
-def _refuse_foreign(known: Connection, session: JoinSession) -> None:
+def label_of(session: JoinSession) -> str:
+    """Return what staff see of the account that a session connects."""
+    return (session.user.email if session.user else session.user_reference or str(session.uid)[:8])[:100]
+
+
+def _refuse_foreign(known: Connection, owner_id: int | None, reference: str) -> None:
     """Refuse an account that somebody else of the same partner has."""
-    if session.connection_id is None and known.owner_id != session.user_id:
+    living = Enrollment.objects.filter(connection=known, status__in=["pending_vendor", "active"])
+    enrolled = known.status != _Status.DISCONNECTED and living.exclude(user_reference=reference).exists()
+    if enrolled or known.owner_id != owner_id:
         raise _elsewhere()
 
 
 def _elsewhere() -> LinkRefused:
     text = _("This account is linked already, under another sign-in. Sign in with the e-mail address you used then.")
     return LinkRefused(text, "already_linked")
-
-
-def _label(session: JoinSession) -> str:
-    return (session.user.email if session.user else session.user_reference or str(session.uid)[:8])[:100]
 
 
 def _by(session: JoinSession) -> By:

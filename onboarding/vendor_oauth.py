@@ -37,7 +37,8 @@ LIFETIME = timedelta(hours=24)
 class JoinFailed(Exception):
     """The trip failed. `code` is for machines, the text for people; `session` tells where the browser belongs.
 
-    Codes are those of OAuth (RFC 6749, 4.1.2.1) and `invalid_state`, `session_expired`, `already_linked`.
+    Codes are those of OAuth (RFC 6749, 4.1.2.1 and 5.2) and `invalid_state`, `session_expired`, `already_linked`,
+    `flow_deleted`.
     """
 
     def __init__(self, text: str, code: str, session: JoinSession | None = None) -> None:
@@ -85,9 +86,9 @@ def arrive(
         given = _exchange(session, callback, clock)
         connection = linking.link_consent(session, given, clock=clock)
     except linking.LinkRefused as error:
-        raise _failed(session, error.code, str(error)) from error
+        raise failed(session, error.code, str(error)) from error
     except connections.ValidationError as error:
-        raise _failed(session, "access_denied", " ".join(error.messages)) from error
+        raise failed(session, "access_denied", " ".join(error.messages)) from error
     return session, connection
 
 
@@ -113,10 +114,8 @@ def _session(vendor: str, callback: Mapping[str, str], own: Collection[str], now
         raise JoinFailed(text, "invalid_state", begun)
     # Also decided here when two answers with the same state arrive at once.
     if not JoinSession.objects.filter(pk=session.pk, used_at=None).update(used_at=now):
-        text = _("This was answered already. If it did not work, start again.")
-        raise JoinFailed(text, "invalid_request", session)
-    if session.expires_at <= now:
-        raise _failed(session, "session_expired", _("This took longer than a day. Start again."))
+        raise JoinFailed(answered_already(), "invalid_request", session)
+    check_open(session, now)
     return session
 
 
@@ -127,19 +126,32 @@ def _exchange(session: JoinSession, callback: Mapping[str, str], clock: Callable
         application = connections.open_application(session.credential, clock=clock)
         return application.exchange(callback, redirect_uri=redirect_uri(session.vendor))
     except VendorConsentDenied as error:
-        raise _failed(session, "access_denied", _("You did not agree at %s. Nothing was linked.") % label) from error
+        raise failed(session, "access_denied", _("You did not agree at %s. Nothing was linked.") % label) from error
     except VendorAuthFailed as error:
-        raise _failed(session, "invalid_grant", _("%s did not accept the answer. Start again.") % label) from error
+        raise failed(session, "invalid_grant", _("%s did not accept the answer. Start again.") % label) from error
     except (VendorUnavailable, VendorThrottled) as error:
         text = _("%s does not answer right now. Try again in a few minutes.") % label
-        raise _failed(session, "temporarily_unavailable", text) from error
+        raise failed(session, "temporarily_unavailable", text) from error
     except (VendorError, vault.VaultError) as error:
         log.warning("consent not exchanged", session=str(session.uid), error=str(error))
         text = _("%s answered something we do not understand. We are looking into it.") % label
-        raise _failed(session, "server_error", text) from error
+        raise failed(session, "server_error", text) from error
 
 
-def _failed(session: JoinSession, code: str, text: str) -> JoinFailed:
+def check_open(session: JoinSession, now: datetime) -> None:
+    """Raise JoinFailed if the session is too old, or its flow deleted."""
+    if session.expires_at <= now:
+        raise failed(session, "session_expired", _("This took longer than a day. Start again."))
+    if session.flow and session.flow.deleted_at:
+        raise failed(session, "flow_deleted", _("The link that you came by is not in use any more."))
+
+
+def answered_already() -> str:
+    return _("This was answered already. If it did not work, start again.")
+
+
+def failed(session: JoinSession, code: str, text: str) -> JoinFailed:
+    """Write down how a trip ended, and return that as an exception to raise."""
     JoinSession.objects.filter(pk=session.pk).update(error=code)
     log.info("join failed", session=str(session.uid), vendor=session.vendor, code=code)
     return JoinFailed(text, code, session)

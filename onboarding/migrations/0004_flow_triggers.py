@@ -13,7 +13,8 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 # `secret` is not among them: it is sealed anew when the master key changes.
 _FIXED = ("uid", "partner_id", "name", "redirect_uri", "purposes", "kinds", "language", "created_at")
 _STAYS = " AND ".join(f"OLD.{column} = NEW.{column}" for column in _FIXED)
-_ONLY_DELETED = f"{_STAYS} AND (OLD.deleted_at IS NULL OR OLD.deleted_at = NEW.deleted_at)"
+_STAYS_DELETED = "OLD.deleted_at IS NULL OR (NEW.deleted_at IS NOT NULL AND OLD.deleted_at = NEW.deleted_at)"
+_ONLY_DELETED = f"{_STAYS} AND ({_STAYS_DELETED})"
 _CREDENTIAL_FITS = """NEW.credential_id IS NULL OR EXISTS (
     SELECT 1 FROM ingest_vendorcredential AS credential JOIN onboarding_joinflow AS flow ON flow.id = NEW.flow_id
     WHERE credential.id = NEW.credential_id AND credential.partner_id = flow.partner_id

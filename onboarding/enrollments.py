@@ -1,0 +1,169 @@
+"""What comes of a flow's trip: the account is read for the partner's own user, from the vendor's yes to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import translation
+
+from gateways import events
+from gateways.events import By
+from gateways.models import Event, GatewayType, Partner
+from ingest import sharing
+from ingest.models import Connection, System
+from ingest.readings import Kind
+from onboarding import actions, consents, linking
+from onboarding.models import Consent, Enrollment, JoinFlow, JoinPage, JoinSession
+
+log = structlog.get_logger(__name__)
+
+_FORGOTTEN_AFTER = timedelta(days=30)
+_Status = Enrollment.Status
+_Account = Connection.Status
+_LIVING = (_Status.PENDING_VENDOR, _Status.ACTIVE)
+
+
+def complete(*, session: JoinSession, connection: Connection, clock: Callable[[], datetime]) -> Enrollment:
+    """Enroll the account that a flow's trip connected, look what is there, and give each home its gateway.
+
+    What the vendor does not tell right now comes with the ticks.
+    """
+    enrollment = _enroll(session=session, connection=connection, now=clock())
+    if enrollment.status == _Status.ACTIVE:
+        linking.look_around(connection, clock=clock)
+        take_in_homes(enrollment=enrollment, by="homeowner", now=clock())
+    return enrollment
+
+
+def settle(*, now: datetime) -> int:
+    """Let enrollments follow their accounts: approved, rejected, ended, and homes that were found since.
+
+    Returns how many moved on.
+    """
+    ended = Q(connection__status=_Account.DISCONNECTED)
+    approved = Q(status=_Status.PENDING_VENDOR) & ~Q(connection__status=_Account.PENDING)
+    moved = list(_living().filter(ended | approved))
+    for enrollment in moved:
+        _follow(enrollment, now)
+    homeless = Q(connection__systems__in=_new_homes())
+    for enrollment in _living().filter(homeless, status=_Status.ACTIVE).distinct():
+        take_in_homes(enrollment=enrollment, by="onboarding", now=now)
+    return len(moved)
+
+
+def forget_trips(*, now: datetime) -> int:
+    """Delete flows' trips that nothing came of, a month after their end; return how many."""
+    stale = JoinSession.objects.filter(flow__isnull=False, enrollment=None, expires_at__lt=now - _FORGOTTEN_AFTER)
+    return stale.delete()[0]
+
+
+def take_in_homes(*, enrollment: Enrollment, by: By, now: datetime) -> None:
+    """Give each home of the account that has none a gateway, and let its readings go where the consents say."""
+    connection = enrollment.connection
+    purposes = set(consents.active(connection).values_list("purpose", flat=True))
+    for system in _new_homes().filter(connection=connection):
+        try:
+            gateway_type = gateway_type_of(enrollment.partner)
+            actions.give_gateway(system=system, gateway_type=gateway_type, by=by, now=now)
+        except ValidationError as error:
+            log.info(
+                "home not taken in", enrollment=str(enrollment.uid), system=system.pk, why="; ".join(error.messages)
+            )
+    sends, shown = Consent.Purpose.REWARDS in purposes, Consent.Purpose.SERVICE in purposes
+    for system in connection.systems.all():
+        sharing.set_sharing(system=system, sends=sends, shown=shown, by=by, now=now)
+
+
+def gateway_type_of(partner: Partner) -> GatewayType:
+    """Return the type of the gateways that a partner's homes get. Raises ValidationError where nobody has said."""
+    page = JoinPage.objects.filter(partner=partner).select_related("gateway_type").first()
+    types = [page.gateway_type] if page else list(GatewayType.objects.filter(partner=partner)[:2])
+    if len(types) == 1:
+        return types[0]
+    msg = "Say on the partner's join page of which type the gateways of its homes are."
+    raise ValidationError(msg)
+
+
+@transaction.atomic
+def _enroll(*, session: JoinSession, connection: Connection, now: datetime) -> Enrollment:
+    """Write down the consent and the enrollment.
+
+    The same user with the same account through the same flow keeps the enrollment, so that the partner finds what it
+    knows; through another flow it is a new one, because what is agreed to is another thing.
+    """
+    flow = session.flow
+    assert flow is not None  # noqa: S101  other trips do not come here
+    # First, because it takes the locks of systems, which everybody takes before that of the partner.
+    sharing.withhold(connection=connection, kinds=set(Kind) - set(flow.kinds), by="homeowner", now=now)
+    events.lock(session.partner_id)
+    connection.refresh_from_db()
+    _agree(session, flow, connection, now)
+    same = {"flow": flow, "connection": connection, "user_reference": session.user_reference}
+    enrollment = Enrollment.objects.filter(**same).first()
+    for other in _living().filter(connection=connection).exclude(pk=enrollment.pk if enrollment else None):
+        _move(other, _Status.ENDED, events.ENROLLMENT_ENDED, "homeowner", now)
+    name = events.ENROLLMENT_RENEWED if enrollment else events.ENROLLMENT_CREATED
+    enrollment = enrollment or Enrollment(partner=session.partner, created_at=now, **same)
+    pending = connection.status == _Account.PENDING
+    enrollment.session, enrollment.settled_at = session, None if pending else now
+    enrollment.status = _Status.PENDING_VENDOR if pending else _Status.ACTIVE
+    enrollment.full_clean()
+    enrollment.save()
+    _record(enrollment, name, "homeowner", now)
+    return enrollment
+
+
+def _agree(session: JoinSession, flow: JoinFlow, connection: Connection, now: datetime) -> None:
+    """Record the consents that the flow asks for; those of whoever had the account before are over."""
+    for before in consents.active(connection):
+        consents.end(consent=before, ending=Consent.Ending.REPLACED, by="homeowner", now=now)
+    consents.give(
+        partner=session.partner, vendor=session.vendor, purposes=flow.purposes, kinds=flow.kinds,
+        language=translation.get_language() or "en", subject=session.user_reference, connection=connection, now=now,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def _follow(enrollment: Enrollment, now: datetime) -> None:
+    """Move an enrollment on to where its account is; a rejected or ended one has no consents left."""
+    connection = enrollment.connection
+    if connection.status != _Account.DISCONNECTED:
+        _move(enrollment, _Status.ACTIVE, events.ENROLLMENT_ACTIVATED, "vendor", now)
+    elif enrollment.status == _Status.PENDING_VENDOR and _was_rejected(enrollment):
+        _move(enrollment, _Status.REJECTED, events.ENROLLMENT_REJECTED, "vendor", now)
+    else:
+        _move(enrollment, _Status.ENDED, events.ENROLLMENT_ENDED, "onboarding", now)
+    if connection.status == _Account.DISCONNECTED:
+        for consent in consents.active(connection):
+            consents.end(consent=consent, ending=Consent.Ending.STOPPED, by="onboarding", now=now)
+
+
+def _move(enrollment: Enrollment, status: str, name: str, by: By, now: datetime) -> None:
+    """Set a status; the one who finds the row as it was read does it."""
+    unmoved = Enrollment.objects.filter(pk=enrollment.pk, status=enrollment.status)
+    if unmoved.update(status=status, settled_at=now):
+        _record(enrollment, name, by, now)
+
+
+def _was_rejected(enrollment: Enrollment) -> bool:
+    said = Event.objects.filter(partner=enrollment.partner_id, subject=f"connection:{enrollment.connection.uid}")
+    return said.filter(name=events.CONNECTION_REJECTED, at__gte=enrollment.session.created_at).exists()
+
+
+def _living() -> QuerySet[Enrollment]:
+    return Enrollment.objects.filter(status__in=_LIVING).select_related("partner", "connection", "session")
+
+
+def _new_homes() -> QuerySet[System]:
+    """Return homes that the vendor has told all about and that send through no gateway yet."""
+    return System.objects.filter(gateway=None, gone_at=None, described_at__isnull=False)
+
+
+def _record(enrollment: Enrollment, name: str, by: By, now: datetime) -> None:
+    subject, data = f"enrollment:{enrollment.uid}", {"connection": str(enrollment.connection.uid)}
+    events.record(partner=enrollment.partner, name=name, subject=subject, by=by, now=now, data=data)

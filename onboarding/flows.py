@@ -1,0 +1,154 @@
+"""Partners' Join flows: what a partner's own site asks consent for. Made once, never changed, only deleted."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from urllib.parse import parse_qsl, urlsplit
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.encoding import iri_to_uri
+
+from gateways import events
+from gateways.events import By
+from gateways.models import Partner
+from gateways.vault.fields import SealedField
+from ingest import connections, vendors
+from ingest.models import VendorCredential
+from ingest.readings import Kind
+from ingest.vendors.base import AuthScheme, OAuth2Code
+from ingest.vendors.errors import VendorUnsupported
+from onboarding import enrollments
+from onboarding.models import Consent, FlowVendor, JoinFlow
+
+ANSWERS = frozenset({"state", "enrollmentID", "error", "error_description", "ts", "signature"})
+
+
+@transaction.atomic
+def create_flow(  # noqa: PLR0913  all there is to say of a flow, by keyword
+    *,
+    partner: Partner,
+    name: str,
+    redirect_uri: str,
+    vendors: Mapping[str, VendorCredential | None],
+    purposes: Collection[str],
+    kinds: Collection[str],
+    by: By,
+    now: datetime,
+    language: str = "",
+) -> JoinFlow:
+    """Make a flow for these vendors, each with the partner's application or, where homeowners have keys, with None.
+
+    `language` is that of our own pages; empty: the browser's. Raises ValidationError.
+    """
+    check_redirect_uri(redirect_uri, partner)
+    _check_vendors(vendors, partner)
+    _check_scopes(purposes, kinds, language)
+    enrollments.gateway_type_of(partner)
+    flow = JoinFlow(
+        partner=partner, name=name, redirect_uri=redirect_uri, purposes=sorted(purposes), kinds=sorted(kinds),
+        language=language, created_at=now,
+    )  # fmt: skip
+    _secret_field().seal(flow, secrets.token_urlsafe(32))
+    flow.full_clean()
+    flow.save()
+    for slug, credential in vendors.items():
+        FlowVendor.objects.create(flow=flow, vendor=slug, credential=credential)
+    _record(flow, events.FLOW_CREATED, by, now, redirect_uri=redirect_uri, vendors=sorted(vendors))
+    return flow
+
+
+@transaction.atomic
+def delete_flow(*, flow: JoinFlow, by: By, now: datetime) -> None:
+    """Take a flow out of use. Trips under way end with an error at the partner; accounts that joined stay."""
+    if JoinFlow.objects.filter(pk=flow.pk, deleted_at=None).update(deleted_at=now):
+        _record(flow, events.FLOW_DELETED, by, now)
+
+
+@transaction.atomic
+def reveal_secret(*, flow: JoinFlow, by: By, now: datetime) -> str:
+    """Return what the flow's answers are signed with; that somebody saw it is an Event. Raises VaultError."""
+    _record(flow, events.FLOW_SECRET_REVEALED, by, now)
+    return open_secret(flow)
+
+
+def open_secret(flow: JoinFlow) -> str:
+    """Return what the flow's answers are signed with. Raises VaultError."""
+    return _secret_field().unseal(flow)
+
+
+def key_scheme(vendor: str) -> AuthScheme | None:
+    """Return the way in of a vendor whose homeowners have keys, None where they consent on its own pages."""
+    schemes = vendors.adapter_class(vendor).schemes
+    return next((one for one in schemes if one.for_homeowners and not isinstance(one, OAuth2Code)), None)
+
+
+def check_redirect_uri(uri: str, partner: Partner) -> None:
+    """Refuse what is not one exact address of a page: https, http for sandbox partners only. Raises ValidationError."""
+    try:
+        parts = urlsplit(uri)
+        host, _port = parts.hostname, parts.port
+    except ValueError as error:
+        msg = "The redirect URI is no address of a page."
+        raise ValidationError(msg) from error
+    allowed = {"https", "http"} if partner.environment == Partner.Environment.SANDBOX else {"https"}
+    if parts.scheme not in allowed or not uri.startswith(f"{parts.scheme}://") or not host:
+        msg = "The redirect URI begins with https:// and the name of your site; http:// is for sandbox partners."
+        raise ValidationError(msg)
+    if "@" in parts.netloc or "#" in uri or "*" in uri or "\\" in uri:
+        msg = "The redirect URI is one exact address: no user name, no #, no * and no backslash."
+        raise ValidationError(msg)
+    if iri_to_uri(uri) != uri:
+        msg = "Write the redirect URI as it is sent: other letters as %C3%A5, the site's name in its xn-- form."
+        raise ValidationError(msg)
+    if taken := ANSWERS & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}:
+        msg = f"We add {', '.join(sorted(taken))} to the redirect URI ourselves: leave it out."
+        raise ValidationError(msg)
+
+
+def _check_vendors(chosen: Mapping[str, VendorCredential | None], partner: Partner) -> None:
+    if not chosen:
+        msg = "Choose at least one vendor."
+        raise ValidationError(msg)
+    for slug, credential in chosen.items():
+        try:
+            fits = _fits(slug, credential, partner)
+        except VendorUnsupported as error:
+            raise ValidationError(str(error)) from error
+        if not fits:
+            msg = (
+                f"{vendors.adapter_class(slug).label}: choose an application of this partner for homeowners' consents."
+            )
+            raise ValidationError(msg)
+
+
+def _fits(slug: str, credential: VendorCredential | None, partner: Partner) -> bool:
+    if credential is None:
+        return key_scheme(slug) is not None
+    scheme = connections.scheme_of(slug, credential.scheme) if credential.vendor == slug else None
+    return credential.partner_id == partner.pk and isinstance(scheme, OAuth2Code) and scheme.for_homeowners
+
+
+def _check_scopes(purposes: Collection[str], kinds: Collection[str], language: str) -> None:
+    if not purposes or set(purposes) - set(Consent.Purpose.values):
+        msg = f"Choose what the readings are for: {', '.join(Consent.Purpose.values)}."
+        raise ValidationError(msg)
+    if not kinds or set(kinds) - set(Kind):
+        msg = f"Choose what is shared: {', '.join(Kind)}."
+        raise ValidationError(msg)
+    if language and language not in dict(settings.LANGUAGES):
+        msg = f"There are pages in {', '.join(dict(settings.LANGUAGES))}."
+        raise ValidationError(msg)
+
+
+def _secret_field() -> SealedField:
+    field = JoinFlow._meta.get_field("secret")
+    assert isinstance(field, SealedField)  # noqa: S101  the model declares it so
+    return field
+
+
+def _record(flow: JoinFlow, name: str, by: By, now: datetime, **data: object) -> None:
+    events.record(partner=flow.partner, name=name, subject=f"flow:{flow.uid}", by=by, now=now, data=data)
