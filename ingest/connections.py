@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -25,6 +26,8 @@ from ingest.vendors.errors import VendorUnsupported
 from ingest.vendors.http import VendorHttp
 
 _Status = Connection.Status
+_CONNECTED = (_Status.PENDING, _Status.ACTIVE, _Status.PAUSED)
+_TOKEN_CALL_S = tokens.LEASE.total_seconds() - 15  # a call that begins then has its time-outs left within the lease
 
 
 class AlreadyConnected(ValidationError):
@@ -89,18 +92,13 @@ def connect(  # noqa: PLR0913  all there is to say of an account, by keyword
 
     It is pulled at once, unless the vendor has yet to approve it. Raises AlreadyConnected, ValidationError.
     """
-    if (secrets is None) == (credential is None):
-        msg = "Give either the account's own keys or one of the partner's credentials."
-        raise ValidationError(msg)
-    if credential and (credential.partner_id, credential.vendor) != (partner.pk, vendor):
-        msg = "This credential belongs to another partner or vendor."
-        raise ValidationError(msg)
+    _check_given(partner, vendor, secrets, credential)
     connection = Connection(
         partner=partner, vendor=vendor, label=label, credential=credential, owner=owner, next_pull_at=now,
         scheme=scheme_of(vendor, credential.scheme if credential else scheme).name,
         withheld_kinds=list(withheld_kinds), status=_Status.ACTIVE if approved else _Status.PENDING,
     )  # fmt: skip
-    _seal_what_is_given(connection, secrets, given, now)
+    _take_what_is_given(connection, secrets, given, now)
     _refuse_twice(connection)
     connection.full_clean()
     connection.save()
@@ -121,19 +119,23 @@ def reconnect(
 ) -> Connection:
     """Give an account new secrets or a new consent; it keeps its systems and history and goes on where it stopped.
 
-    Without `credential` its own secrets count. Raises ValidationError if they are those of another account.
+    One that its vendor approves is read when the vendor has said so again. Raises AlreadyConnected, and ValidationError
+    for the consent of another account.
     """
-    connection = Connection.objects.select_for_update().get(pk=connection.pk)
+    connection = Connection.objects.select_for_update(of=("self",)).select_related("partner").get(pk=connection.pk)
     before = connection.account
+    _check_given(connection.partner, connection.vendor, secrets, credential)
     connection.credential = credential
     if credential or scheme:
         connection.scheme = scheme_of(connection.vendor, credential.scheme if credential else scheme).name
-    _seal_what_is_given(connection, secrets, given, now)
+    _take_what_is_given(connection, secrets, given, now)
     if given and before and connection.account != before:
         msg = "This is the consent of another account. Sign in at the vendor with the account that was connected."
         raise ValidationError(msg)
     _refuse_twice(connection)
-    connection.status, connection.next_pull_at, connection.failures = _Status.ACTIVE, now, 0
+    approved = not scheme_of(connection.vendor, connection.scheme).approved_by_vendor
+    connection.status = _Status.ACTIVE if approved else _Status.PENDING
+    connection.next_pull_at, connection.failures = now, 0
     connection.needs_reconnect_at = connection.disconnected_at = connection.revoke_due_at = None
     connection.round_began_at = connection.lease = connection.leased_until = (
         None  # a pull under way has the old secrets
@@ -144,9 +146,11 @@ def reconnect(
 
 
 def known_account(*, partner: Partner, vendor: str, account: str) -> Connection | None:
-    """Return the newest connection of a vendor's account, also one that was disconnected."""
-    known = Connection.objects.filter(partner=partner, vendor=vendor, account=account)
-    return known.order_by("-created_at").first() if account else None
+    """Return the connection of a vendor's account; if it was disconnected, the newest there was."""
+    if not account:
+        return None
+    known = Connection.objects.filter(partner=partner, vendor=vendor, account=account).order_by("-created_at")
+    return known.exclude(status=_Status.DISCONNECTED).first() or known.first()
 
 
 def account_of(vendor: str, secrets: Mapping[str, str]) -> str:
@@ -172,7 +176,6 @@ def seal_secrets(row: VendorCredential | Connection, secrets: Mapping[str, str])
     _secrets_field(row).seal(row, orjson.dumps(plain).decode())
     if isinstance(row, Connection):
         row.account = account_of(row.vendor, plain)
-        row.tokens_received_at = row.tokens_refresh_at = row.tokens_expire_at = None
 
 
 @transaction.atomic
@@ -282,10 +285,9 @@ def urls(connection: Connection) -> Mapping[str, str]:
 
 @transaction.atomic
 def mark_needs_reconnect(*, connection: Connection, reason: str, now: datetime) -> None:
-    """Stop pulling an account until its owner gives a new key or consent."""
-    changed = Connection.objects.filter(pk=connection.pk, status=_Status.ACTIVE).update(
-        status=_Status.NEEDS_RECONNECT, next_pull_at=None, needs_reconnect_at=now
-    )
+    """Stop pulling an account until its owner gives a new key or consent; a paused one is not resumed without."""
+    connected = Connection.objects.filter(pk=connection.pk, status__in=_CONNECTED)
+    changed = connected.update(status=_Status.NEEDS_RECONNECT, next_pull_at=None, needs_reconnect_at=now)
     if changed:
         _record(connection, events.CONNECTION_NEEDS_RECONNECT, "pull", now, reason=reason[:300])
 
@@ -299,9 +301,8 @@ def settle_approval(*, connection: Connection, approval: Approval, now: datetime
             pending.update(next_pull_at=now + vendors.adapter_class(connection.vendor).approval_every)
         case Approval.GRANTED if pending.update(status=_Status.ACTIVE, next_pull_at=now):
             _record(connection, events.CONNECTION_APPROVED, "vendor", now)
-        case Approval.REJECTED if pending.update(
-            status=_Status.DISCONNECTED, next_pull_at=None, disconnected_at=now, revoke_due_at=now
-        ):
+        case Approval.REJECTED if row := pending.select_for_update().first():
+            _end(row, now)
             _record(connection, events.CONNECTION_REJECTED, "vendor", now)
 
 
@@ -311,18 +312,37 @@ def disconnect(*, connection: Connection, by: By, now: datetime) -> None:
 
     An owner's consent is given back at the vendor first, by the next tick: until then its tokens are kept.
     """
-    connection = Connection.objects.select_for_update().select_related("partner").get(pk=connection.pk)
+    connection = Connection.objects.select_for_update(of=("self",)).select_related("partner").get(pk=connection.pk)
+    _end(connection, now)
+    _record(connection, events.CONNECTION_DISCONNECTED, by, now)
+
+
+def _end(connection: Connection, now: datetime) -> None:
     connection.status, connection.next_pull_at, connection.disconnected_at = _Status.DISCONNECTED, None, now
+    connection.round_began_at = connection.lease = connection.leased_until = None
     connection.revoke_due_at = now if tokens.has_some(connection) else None
     if connection.revoke_due_at is None:
         connection.secrets, connection.credential = "", None
     connection.save()
-    _record(connection, events.CONNECTION_DISCONNECTED, by, now)
 
 
-def _seal_what_is_given(
+def _check_given(
+    partner: Partner, vendor: str, secrets: Mapping[str, str] | None, credential: VendorCredential | None
+) -> None:
+    if (secrets is None) == (credential is None):
+        msg = "Give either the account's own keys or one of the partner's credentials."
+        raise ValidationError(msg)
+    if credential and (credential.partner_id, credential.vendor) != (partner.pk, vendor):
+        msg = "This credential belongs to another partner or vendor."
+        raise ValidationError(msg)
+
+
+def _take_what_is_given(
     connection: Connection, secrets: Mapping[str, str] | None, given: Tokens | None, now: datetime
 ) -> None:
+    """Put the account's new secrets in place of those before (not saved)."""
+    connection.secrets = ""
+    connection.tokens_received_at = connection.tokens_refresh_at = connection.tokens_expire_at = None
     if secrets is not None:
         seal_secrets(connection, secrets)
     elif given is not None:
@@ -356,7 +376,9 @@ def _adapter(connection: Connection, http: VendorHttp, clock: Callable[[], datet
 
 def _open_uncounted(connection: Connection, clock: Callable[[], datetime]) -> ConsentAdapter:
     """Return the adapter for talk about tokens, which must go on when the quota for data is used up."""
-    adapter = _adapter(connection, VendorHttp(**_wire()), clock)
+    http = VendorHttp(**_wire())
+    http.deadline = time.monotonic() + _TOKEN_CALL_S
+    adapter = _adapter(connection, http, clock)
     assert isinstance(adapter, ConsentAdapter)  # noqa: S101  an account with tokens is one whose owner consented
     return adapter
 

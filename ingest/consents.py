@@ -12,12 +12,13 @@ from django.db.models import Q, QuerySet
 from gateways import vault
 from ingest import connections, receipts, tokens
 from ingest.models import Connection
-from ingest.vendors.errors import VendorAuthFailed, VendorError
+from ingest.vendors.errors import VendorAuthFailed, VendorError, VendorUnavailable
 
 log = structlog.get_logger(__name__)
 
 _KEEP_ALIVE = timedelta(days=7)  # refresh tokens that nobody uses die after some 30 days
 _LATE = timedelta(minutes=2)  # pulls renew in time; what they did not come to is renewed here
+_VAULT_AGAIN = timedelta(hours=1)
 _Status = Connection.Status
 
 
@@ -35,13 +36,18 @@ def renew_due(*, clock: Callable[[], datetime], until: float) -> None:
     now = clock()
     active = Q(status=_Status.ACTIVE, tokens_refresh_at__lte=now - _LATE)
     idle = Q(status__in=[_Status.PAUSED, _Status.PENDING], tokens_received_at__lte=now - _KEEP_ALIVE)
+    silent: set[str] = set()  # vendors that do not answer; the accounts of others must not wait behind theirs
     for connection in _some(Connection.objects.filter(active | idle).order_by("tokens_refresh_at"), until):
+        if connection.vendor in silent:
+            continue
         try:
             connections.renew_tokens(connection=connection, clock=clock)
         except VendorAuthFailed as error:
             connections.mark_needs_reconnect(connection=connection, reason=str(error), now=clock())
         except (VendorError, vault.VaultError) as error:
             log.warning("tokens not renewed", connection=str(connection.uid), error=str(error))
+            if isinstance(error, VendorUnavailable):
+                silent.add(connection.vendor)
 
 
 def revoke_due(*, clock: Callable[[], datetime], until: float) -> None:
@@ -52,6 +58,7 @@ def revoke_due(*, clock: Callable[[], datetime], until: float) -> None:
             connections.revoke(connection=connection, clock=clock)
         except vault.VaultError as error:
             log.warning("consent not given back", connection=str(connection.uid), error=str(error))
+            Connection.objects.filter(pk=connection.pk).update(revoke_due_at=clock() + _VAULT_AGAIN)
 
 
 def ask_approvals(*, clock: Callable[[], datetime], until: float) -> None:

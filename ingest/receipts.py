@@ -1,7 +1,7 @@
 """Receipts of renewed tokens: on disk from when the vendor's answer is there until the database has it.
 
 A file per account in VAR_DIR, sealed like the column it is for. VAR_DIR must survive a restart of the machine; workers
-on several machines each take up their own receipts (`tokens.take_up_receipts`).
+on several machines each take up their own receipts (`consents.take_up_receipts`).
 """
 
 from __future__ import annotations
@@ -19,21 +19,26 @@ from django.conf import settings
 
 from ingest.models import Connection
 
+_TIMES = ("renews", "received_at", "refresh_at", "expire_at")
+
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a row's columns are to become."""
+    """What a row's columns are to become, if they still are those of `renews`."""
 
+    renews: datetime
+    """when the tokens were received that these renew"""
     secrets: str
     received_at: datetime
     refresh_at: datetime
     expire_at: datetime
 
 
-def keep(row: Connection) -> None:
+def keep(row: Connection, *, renews: datetime) -> None:
     """Write the row's tokens down; they are on the disk when this returns."""
     _folder().mkdir(mode=0o700, parents=True, exist_ok=True)
     written = {
+        "renews": renews,
         "secrets": row.secrets,
         "received_at": row.tokens_received_at,
         "refresh_at": row.tokens_refresh_at,
@@ -55,8 +60,8 @@ def read(uid: uuid.UUID) -> Receipt | None:
         written = orjson.loads(_path(uid).read_bytes())
     except FileNotFoundError:
         return None
-    times = (datetime.fromisoformat(written[name]) for name in ("received_at", "refresh_at", "expire_at"))
-    return Receipt(written["secrets"], *times)
+    times = {name: datetime.fromisoformat(written[name]) for name in _TIMES}
+    return Receipt(secrets=written["secrets"], **times)
 
 
 def waiting() -> list[uuid.UUID]:

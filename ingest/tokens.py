@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 import orjson
 import structlog
+from django.db import transaction
 from django.db.models import Q
 
 from gateways import events
@@ -83,7 +84,7 @@ def access_token(
         if not held.wants_renewal(refused, clock()):
             return held.access_token
         if lease := _claim(row, clock()):
-            return _renew(row, lease, open_adapter(), refused, clock)
+            return _renew(row, lease, open_adapter, refused, clock)
         if held.access_token != refused and held.expire_at > clock():
             return held.access_token
         if time.monotonic() > deadline:
@@ -107,21 +108,43 @@ def take_up_receipt(row: Connection, now: datetime) -> bool:
 def revoke(connection: Connection, adapter: ConsentAdapter, *, now: datetime) -> None:
     """Give a disconnected account's consent back at the vendor and forget its tokens.
 
-    A vendor in trouble is asked again every hour for a week; then the tokens are forgotten without.
+    A vendor in trouble is asked again every hour for a week; then the tokens are forgotten without. While somebody
+    renews them nothing is done: the next tick comes again.
     """
+    lease = _claim(connection, now)
+    if lease is None:
+        return
+    try:
+        row = Connection.objects.select_related("partner").get(pk=connection.pk)
+        if row.status == Connection.Status.DISCONNECTED and row.revoke_due_at:
+            _take_up(row, now)
+            _give_back(row, adapter, now)
+    finally:
+        _release(connection, lease)
+
+
+def _give_back(row: Connection, adapter: ConsentAdapter, now: datetime) -> None:
     at_vendor = True
     try:
-        adapter.revoke(_open(connection).refresh_token)
+        adapter.revoke(_open(row).refresh_token)
     except (VendorUnsupported, VendorAuthFailed):
         at_vendor = False  # there is no such call, or the vendor does not know the token any more
     except VendorError as error:
-        if connection.disconnected_at and now - connection.disconnected_at < _REVOKE_UNTIL:
-            Connection.objects.filter(pk=connection.pk).update(revoke_due_at=now + _REVOKE_AGAIN)
-            log.warning("consent not given back yet", connection=str(connection.uid), error=str(error))
+        if row.disconnected_at and now - row.disconnected_at < _REVOKE_UNTIL:
+            Connection.objects.filter(pk=row.pk).update(revoke_due_at=now + _REVOKE_AGAIN)
+            log.warning("consent not given back yet", connection=str(row.uid), error=str(error))
             return
         at_vendor = False
-    forgotten = Connection.objects.filter(pk=connection.pk, status=Connection.Status.DISCONNECTED)
-    forgotten.update(
+    _forget(row, now, at_vendor=at_vendor)
+
+
+@transaction.atomic
+def _forget(row: Connection, now: datetime, *, at_vendor: bool) -> None:
+    """Forget the tokens that were given back; whoever connected the account again meanwhile keeps the new ones."""
+    same = Connection.objects.filter(
+        pk=row.pk, status=Connection.Status.DISCONNECTED, tokens_received_at=row.tokens_received_at
+    )
+    forgotten = same.update(
         secrets="",
         credential=None,
         revoke_due_at=None,
@@ -129,15 +152,19 @@ def revoke(connection: Connection, adapter: ConsentAdapter, *, now: datetime) ->
         tokens_refresh_at=None,
         tokens_expire_at=None,
     )
-    receipts.forget(connection.uid)
-    events.record(
-        partner=connection.partner, name=events.CONNECTION_REVOKED, subject=f"connection:{connection.uid}",
-        by="pull", now=now, data={"at_vendor": at_vendor},
-    )  # fmt: skip
+    if forgotten:
+        events.record(
+            partner=row.partner, name=events.CONNECTION_REVOKED, subject=f"connection:{row.uid}",
+            by="pull", now=now, data={"at_vendor": at_vendor},
+        )  # fmt: skip
 
 
 def _renew(
-    row: Connection, lease: uuid.UUID, adapter: ConsentAdapter, refused: str | None, clock: Callable[[], datetime]
+    row: Connection,
+    lease: uuid.UUID,
+    open_adapter: Callable[[], ConsentAdapter],
+    refused: str | None,
+    clock: Callable[[], datetime],
 ) -> str:
     """Renew the tokens under the lease, unless somebody did so just before."""
     try:
@@ -147,7 +174,7 @@ def _renew(
         if not held.wants_renewal(refused, clock()):
             return held.access_token
         try:
-            given = adapter.refresh(held.refresh_token)
+            given = open_adapter().refresh(held.refresh_token)
         except VendorAuthFailed:
             raise
         except VendorError as error:
@@ -156,34 +183,37 @@ def _renew(
             log.warning("tokens not renewed yet", connection=str(row.uid), error=str(error))
             return held.access_token
         put(row, given, clock())
-        receipts.keep(row)
-        _commit(row)
+        receipts.keep(row, renews=held.received_at)
+        _commit(row, renews=held.received_at)
         return given.access_token
     finally:
         _release(row, lease)
 
 
 def _take_up(row: Connection, now: datetime) -> bool:
-    """Take the receipt of a killed worker, if there is one that is newer than the row."""
+    """Take the receipt of a killed worker, if there is one and the row still has the tokens that it renews."""
     receipt = receipts.read(row.uid)
     if receipt is None:
         return False
-    newer = row.tokens_received_at is not None and receipt.received_at > row.tokens_received_at
-    if newer:
+    news = row.tokens_received_at == receipt.renews
+    if news:
         row.secrets, row.tokens_received_at = receipt.secrets, receipt.received_at
         row.tokens_refresh_at, row.tokens_expire_at = receipt.refresh_at, receipt.expire_at
         log.warning(
             "tokens taken up from a receipt", connection=str(row.uid), age_s=(now - receipt.received_at).seconds
         )
-        _commit(row)
+        _commit(row, renews=receipt.renews)
     receipts.forget(row.uid)
-    return newer
+    return news
 
 
-def _commit(row: Connection) -> None:
-    """Write the row's tokens, unless its owner gave newer ones meanwhile; then the receipt has done its work."""
-    older = Connection.objects.filter(pk=row.pk, tokens_received_at__lt=row.tokens_received_at)
-    older.update(
+def _commit(row: Connection, *, renews: datetime) -> None:
+    """Write the row's tokens in place of those they renew, unless the owner gave others meanwhile.
+
+    A consent that is newer than our question may be older than the vendor's answer to it: times alone do not tell.
+    """
+    renewed = Connection.objects.filter(pk=row.pk, tokens_received_at=renews)
+    renewed.update(
         secrets=row.secrets,
         tokens_received_at=row.tokens_received_at,
         tokens_refresh_at=row.tokens_refresh_at,

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from ingest import pull
 from ingest.models import Connection, PullRun, Tally
 from ingest.readings import DerKey, Kind, Reading
-from ingest.vendors.base import ApiKey, Dropped, Field, Page, PullPolicy, VendorAdapter, VendorDer, VendorSystem, Window
+from ingest.vendors.base import (
+    ApiKey,
+    AuthScheme,
+    Dropped,
+    Field,
+    Page,
+    PullPolicy,
+    VendorAdapter,
+    VendorDer,
+    VendorSystem,
+    Window,
+)
 from tests import factories
 from tests.factories import NOW
 
@@ -36,7 +47,7 @@ class Fake(VendorAdapter):
     label = "Fake"
     kinds = frozenset({Kind.PV})
     base_urls: ClassVar = {"api": "http://fake.invalid"}
-    schemes = (ApiKey(name="key", label="Key", fields=(Field("key", "Key"),)),)
+    schemes: ClassVar[Sequence[AuthScheme]] = (ApiKey(name="key", label="Key", fields=(Field("key", "Key"),)),)
     policy = POLICY
     resources = ("page",)
 
