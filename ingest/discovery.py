@@ -11,7 +11,7 @@ from gateways import events
 from ingest import windows
 from ingest.models import Connection, Der, System
 from ingest.readings import ReadingInvalid
-from ingest.vendors.base import VendorAdapter, VendorSystem
+from ingest.vendors.base import VendorAdapter, VendorDer, VendorSystem
 from ingest.vendors.errors import VendorReplyInvalid
 
 
@@ -67,7 +67,7 @@ def _save_system(connection: Connection, listed: VendorSystem, now: datetime) ->
             subject=f"connection:{connection.uid}",
             by="pull",
             now=now,
-            data={"system": listed.external_id, "ders": [f"{der.key.kind}:{der.key.sn}" for der in listed.ders]},
+            data={"system": listed.external_id, "ders": [_name(der) for der in _shared(system, listed)]},
         )
 
 
@@ -76,7 +76,7 @@ def _save_description(system: System, told: VendorSystem, now: datetime) -> None
     if len(set(serials)) < len(serials):
         msg = f"two energy resources of system {told.external_id} have the same serial"
         raise VendorReplyInvalid(msg)
-    for der in told.ders:
+    for der in _shared(system, told):
         Der.objects.update_or_create(
             system=system,
             kind=der.key.kind.value,
@@ -95,3 +95,13 @@ def _save_description(system: System, told: VendorSystem, now: datetime) -> None
     System.objects.filter(pk=system.pk).update(
         timezone=told.timezone, latitude=told.latitude, longitude=told.longitude, described_at=now
     )
+
+
+def _name(der: VendorDer) -> str:
+    return f"{der.key.kind}:{der.key.sn}"
+
+
+def _shared(system: System, told: VendorSystem) -> list[VendorDer]:
+    """Return the DERs of a system but those of kinds that its owner withholds: nothing is kept of them."""
+    withheld = Connection.objects.values_list("withheld_kinds", flat=True).get(pk=system.connection_id)
+    return [der for der in told.ders if der.key.kind not in withheld]

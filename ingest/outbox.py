@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -152,6 +152,24 @@ def retry_message(*, message: Message, by: By, now: datetime) -> bool:
         _add_waiting(message.gateway_id, 1, now)
         _record_event(message.gateway, events.MESSAGE_RETRIED, by, now, message=message.pk)
     return bool(changed)
+
+
+@transaction.atomic
+def withdraw(*, gateway: Gateway, kinds: Collection[str] = ()) -> int:
+    """Delete what has not been delivered yet, of all DERs or of those of some kinds; return how many that were.
+
+    A worker that has the queue at this moment may still send what it claimed, and cannot record it any more.
+    """
+    queue = GatewayQueue.objects.select_for_update().filter(pk=gateway.pk).first()
+    if queue is None:
+        return 0
+    undelivered = Message.objects.filter(gateway=gateway, state__in=[_State.WAITING, _State.HELD])
+    if kinds:
+        undelivered = undelivered.filter(der__kind__in=kinds)
+    waiting = undelivered.filter(state=_State.WAITING).count()
+    _, deleted = undelivered.delete()
+    GatewayQueue.objects.filter(pk=gateway.pk).update(waiting=F("waiting") - waiting, lease=None, leased_until=None)
+    return deleted.get(Message._meta.label, 0)
 
 
 @transaction.atomic

@@ -14,7 +14,7 @@ from django.db.models import F
 
 from gateways.models import Gateway
 from ingest import models, outbox, partitions, upsert
-from ingest.models import Der, Message, PullRun, System
+from ingest.models import Connection, Der, Message, PullRun, System
 from ingest.readings import VALUES, DerKey, Kind, Quality, Reading
 from ingest.sen import envelope
 
@@ -40,14 +40,17 @@ def store_readings(
 ) -> Stored:
     """Store readings of one system, queue what is new or changed for SEN, move the cursor, count in the run.
 
-    DERs that the vendor never listed are created. A system without a gateway, whose gateway is released, or whose owner
-    does not let its readings go, stores and queues nothing for SEN. `pulled_through` says that everything between the
-    cursor and that time was read.
+    DERs that the vendor never listed are created, but nothing is kept of kinds that the owner withholds. A system
+    without a gateway, whose gateway is released, or whose owner does not let its readings go, stores and queues nothing
+    for SEN. `pulled_through` says that everything between the cursor and that time was read.
     """
     merged = merge(readings)
     partitions.ensure(ts for of_der in merged.values() for ts in of_der)
     with transaction.atomic():
         system = System.objects.select_related("gateway").select_for_update(of=("self",)).get(pk=system.pk)
+        # Read when the lock is there: what the owner withdrew while we waited for it counts.
+        withheld = Connection.objects.values_list("withheld_kinds", flat=True).get(pk=system.connection_id)
+        merged = {key: of_der for key, of_der in merged.items() if key.kind not in withheld}
         ders = _ders(system, set(merged))
         by_id = {der.pk: der for der in ders.values()}
         readings_of = {ders[key].pk: of_der.values() for key, of_der in merged.items()}

@@ -9,10 +9,10 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from gateways import actions
+from gateways import actions, events
 from gateways.events import By
 from gateways.models import Coordinates, Gateway, GatewayType, Partner
-from ingest import lifecycle
+from ingest import duplicates, lifecycle
 from ingest.models import Connection, System
 
 _Status = Gateway.Status
@@ -24,7 +24,8 @@ def give_gateway(
 ) -> Gateway:
     """Make the gateway of a vendor's system, which is pulled from then on. Returns the one it has, if it has one.
 
-    It stands where the vendor says that the system stands, if the vendor knows.
+    It stands where the vendor says that the system stands, if the vendor knows. Raises LinkedElsewhere if its devices
+    send through another account already.
     """
     system = System.objects.select_for_update(of=("self",)).select_related("connection", "gateway").get(pk=system.pk)
     if system.gateway is not None:
@@ -32,6 +33,9 @@ def give_gateway(
     if system.connection.partner_id != gateway_type.partner_id:
         msg = "The system and the gateway type belong to different partners."
         raise ValidationError(msg)
+    events.lock(system.connection.partner_id)  # else two accounts of the same home could both find nothing there
+    if linked := duplicates.linked_elsewhere(system):
+        raise duplicates.LinkedElsewhere(linked)
     system.gateway = actions.create_gateway(gateway_type=gateway_type, name=str(system), owner=owner, by=by, now=now)
     system.save(update_fields=["gateway"])
     if system.latitude and system.longitude:  # a vendor that does not know the place may send zeros
