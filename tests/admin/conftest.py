@@ -13,6 +13,8 @@ from django.utils import timezone
 from gateways.models import Gateway, Membership, Partner
 from ingest import connections, outbox, store
 from ingest.models import Attempt, Connection, Heartbeat, Message, Minute, PullRun
+from onboarding import invitations, journeys
+from onboarding.models import ChosenSystem, JoinPage, WalletChallenge
 from tests import factories
 
 
@@ -47,6 +49,21 @@ class Fleet:
         self.gateways.append(gateway)
         return gateway
 
+    def add_homeowner(self) -> None:
+        """Somebody who was invited and is on their way, with a row of everything that comes of it."""
+        now = timezone.now()
+        JoinPage.objects.create(partner=self.partner, gateway_type=self.type)
+        user = User.objects.create_user(f"homeowner-{self.partner.pk}", f"home{self.partner.pk}@example.com")
+        invitation, _path = invitations.invite(partner=self.partner, by="test", now=now, email=user.email)
+        journey = journeys.begin(partner=self.partner, user=user, now=now, invitation=invitation)
+        journey = journeys.choose_brand(journey=journey, country="SE", vendor="solis", by=user, now=now)
+        journeys.agree(journey=journey, purposes=["rewards"], kinds=["pv"], language="en", now=now)
+        ChosenSystem.objects.create(journey=journey, system=self.gateway.system)
+        WalletChallenge.objects.create(
+            partner=self.partner, user=user, address=factories.WALLET, message="Sign this.", created_at=now,
+            expires_at=now + timedelta(minutes=10),
+        )  # fmt: skip
+
     @property
     def gateway(self) -> Gateway:
         return self.gateways[0]
@@ -55,6 +72,7 @@ class Fleet:
 def make_fleet(**fields: Any) -> Fleet:
     fleet = Fleet(factories.partner(**fields))
     fleet.add_home()
+    fleet.add_homeowner()
     Minute.objects.create(partner=fleet.partner, at=timezone.now(), delivered=5)
     Heartbeat.objects.get_or_create(name="beat", defaults={"at": timezone.now()})
     return fleet
