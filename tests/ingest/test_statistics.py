@@ -19,18 +19,18 @@ QUARTER = timedelta(minutes=15)
 
 
 def row(ts, interval_s=0, power_w=None, quality="measured", soc=None, **energies):
-    known = {name: None if value is None else Decimal(value) for name, value in energies.items()}
-    wh = [known.get(name) for name in ("energy_in_wh", "energy_out_wh", "total_in_wh", "total_out_wh")]
-    return Row(ts, interval_s, power_w, *wh, soc, quality)
+    names = ("energy_in_wh", "energy_out_wh", "total_in_wh", "total_out_wh")
+    known = {name: Decimal(energies[name]) if name in energies else None for name in names}
+    return Row(ts, interval_s, power_w, soc=soc, quality=quality, **known)
 
 
 def fold(rows, step=Step.HOUR, start=MIDNIGHT, end=MIDNIGHT + timedelta(hours=2), through=None):
     return statistics.fold(rows, statistics.edges_of(start, end, step, STOCKHOLM), through)
 
 
-@pytest.mark.parametrize("day, hours", [((2026, 3, 29), 23), ((2026, 6, 15), 24), ((2026, 10, 25), 25)])
+@pytest.mark.parametrize("day, hours", [(date(2026, 3, 29), 23), (date(2026, 6, 15), 24), (date(2026, 10, 25), 25)])
 def test_a_day_of_a_clock_change_has_its_own_length(day, hours):
-    start = datetime(*day, tzinfo=STOCKHOLM)
+    start = statistics.midnight(day, STOCKHOLM)
     (first, last) = statistics.edges_of(start, start + timedelta(hours=1), Step.DAY, STOCKHOLM)
     assert last - first == timedelta(hours=hours)
     assert len(statistics.edges_of(first, last, Step.HOUR, STOCKHOLM)) == hours + 1
