@@ -47,6 +47,32 @@ def give_gateway(
     return system.gateway
 
 
+@transaction.atomic
+def set_up_home(
+    *,
+    system: System,
+    gateway_type: GatewayType,
+    address: str,
+    latitude: Decimal | None,
+    longitude: Decimal | None,
+    source: str,
+    by: By,
+    now: datetime,
+) -> Gateway:
+    """Make the gateway of a home that staff bring in, with the wallet and the place they know. Raises ValidationError.
+
+    An empty `address` is named later; without degrees it stands where the vendor says.
+    """
+    gateway = give_gateway(system=system, gateway_type=gateway_type, by=by, now=now)
+    if address:
+        gateway = actions.bind_wallet(gateway=gateway, address=address, by=by, now=now)
+    if latitude is not None and longitude is not None:
+        gateway = actions.locate_gateway(
+            gateway=gateway, latitude=latitude, longitude=longitude, source=source, by=by, now=now
+        )
+    return gateway
+
+
 def bring_to_life(*, gateway: Gateway, wallet: str, place: tuple[Decimal, Decimal], by: By, now: datetime) -> Gateway:
     """Take a sandbox gateway through all steps up to active, from where it stands. Raises SenError, ValidationError."""
     latitude, longitude = place

@@ -136,9 +136,9 @@ class PartnerAdmin(ModelAdmin):
         row = acts.created(self, request, form)
         if row is None:
             return acts.ask(self, request, form, title=f"Add {self.opts.verbose_name}", button="Add")
-        return HttpResponseRedirect(self.next_page(row))
+        return HttpResponseRedirect(self.next_page(request, row))
 
-    def next_page(self, row: Any) -> str:
+    def next_page(self, request: HttpRequest, row: Any) -> str:  # noqa: ARG002  a hook
         """Return the address of what is shown when a row was added."""
         return columns.page(row)
 

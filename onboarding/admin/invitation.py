@@ -140,7 +140,7 @@ class InvitationAdmin(PartnerAdmin):
         invitation, _path = invitations.invite(by=by, now=now, **fields)
         return invitation
 
-    def next_page(self, row: Any) -> str:
+    def next_page(self, request: HttpRequest, row: Any) -> str:  # noqa: ARG002  a hook
         return columns.page(row) if row.email else reverse("admin:onboarding_invitation_link", args=[row.pk])
 
     def links(self, row: Invitation) -> Sequence[tuple[str, str]]:
