@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.test import Client
 from django.urls import reverse
 
@@ -38,7 +39,8 @@ def test_the_admin_sends_strangers_to_the_sign_in_page(client: Client, db) -> No
 
 
 def test_staff_sign_in_and_land_where_they_wanted_to_go(client: Client, django_user_model) -> None:
-    django_user_model.objects.create_superuser("root", "root@example.com", "pw")
+    root = django_user_model.objects.create_superuser("root", "root@example.com", "pw")
+    EmailAddress.objects.create(user=root, email=root.email, verified=True, primary=True)
     wanted = reverse("admin:gateways_gateway_changelist")
     reply = client.post(reverse("account_login"), {"login": "root@example.com", "password": "pw", "next": wanted})
     assert reply["Location"] == wanted

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,7 +31,8 @@ def complaints(page):
 
 
 def test_signing_in_and_the_admin_run_without_a_complaint(page, live_server, complaints):
-    User.objects.create_superuser("ann", "ann@sunny.example", "correct horse battery")
+    ann = User.objects.create_superuser("ann", "ann@sunny.example", "correct horse battery")
+    EmailAddress.objects.create(user=ann, email=ann.email, verified=True, primary=True)
     page.goto(f"{live_server.url}/admin/")
     page.fill("input[name=login]", "ann@sunny.example")
     page.fill("input[name=password]", "correct horse battery")
