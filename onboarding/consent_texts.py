@@ -39,17 +39,22 @@ def purpose(name: str, partner: Partner) -> str:
     }
 
 
+def reads(partner: Partner, vendor: str) -> str:
+    """Return who reads from whom, as the head of the list of what."""
+    return _("%(partner)s reads from %(vendor)s:") % {
+        "partner": _asking(partner), "vendor": vendors.adapter_class(vendor).label
+    }  # fmt: skip
+
+
+def ends(until: datetime) -> str:
+    """Return how long a consent lasts."""
+    return _("You can stop this at any time. It ends by itself on %(date)s.") % {"date": date_format(until)}
+
+
 def whole(name: str, *, partner: Partner, vendor: str, kinds: Sequence[str], until: datetime) -> str:
-    """Return the whole text of one consent, as it is kept: who asks, for what, which data, until when."""
-    shared = "; ".join(str(KINDS[Kind(kind)]) for kind in kinds)
-    return "\n".join(
-        (
-            purpose(name, partner),
-            _("%(partner)s reads from %(vendor)s: %(shared)s.")
-            % {"partner": _asking(partner), "vendor": vendors.adapter_class(vendor).label, "shared": shared},
-            _("You can stop this at any time. It ends by itself on %(date)s.") % {"date": date_format(until)},
-        )
-    )
+    """Return the whole text of one consent, as it is kept: the very lines that the page shows."""
+    shared = (f"- {KINDS[Kind(kind)]}" for kind in kinds)
+    return "\n".join((purpose(name, partner), reads(partner, vendor), *shared, ends(until)))
 
 
 def _asking(partner: Partner) -> str:

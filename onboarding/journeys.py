@@ -18,7 +18,7 @@ from gateways.events import By
 from gateways.models import Partner, Wallet
 from ingest import connections
 from ingest.models import Connection, System
-from onboarding import actions, consents
+from onboarding import actions, consents, invitations
 from onboarding.models import ChosenSystem, Consent, Invitation, Journey, JourneyEntry
 
 STARTED = "started"
@@ -37,6 +37,13 @@ REMINDED = "reminded"
 ABANDONED = "abandoned"
 
 
+class Over(ValidationError):
+    """The journey was finished or left meanwhile, perhaps in another window."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This has been finished already, perhaps in another window."))
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a home stands, in degrees (WGS 84), and how that is known (`Coordinates.Source`)."""
@@ -48,17 +55,28 @@ class Place:
 
 @transaction.atomic
 def begin(*, partner: Partner, user: User, now: datetime, invitation: Invitation | None = None) -> Journey:
-    """Return the homeowner's open journey with a partner, a new one if there is none."""
+    """Return the homeowner's open journey with a partner, a new one if there is none.
+
+    A new one begins with the brand of the invitation, which counts as accepted from then on.
+    """
     events.lock(partner.pk)
     journey, created = Journey.objects.get_or_create(
         partner=partner, user=user, finished_at=None, abandoned_at=None,
         defaults={"created_at": now, "seen_at": now, "invitation": invitation},
     )  # fmt: skip
     if created:
-        journey.vendor = invitation.vendor if invitation else ""
-        journey.save()
+        if invitation:
+            journey.vendor = invitation.vendor
+            journey.save()
+            invitations.accept(invitation=invitation, user=user, now=now)
         note(journey, STARTED, now)
     return journey
+
+
+def under_way(partner: Partner, user: User) -> Journey | None:
+    """Return the homeowner's open journey with a partner."""
+    journeys = Journey.objects.select_related("partner", "user", "connection", "wallet")
+    return journeys.filter(partner=partner, user=user, finished_at=None, abandoned_at=None).first()
 
 
 @transaction.atomic
@@ -200,7 +218,7 @@ def _open(journey: Journey) -> Journey:
         .get(pk=journey.pk)
     )
     if journey.finished_at or journey.abandoned_at:
-        raise ValidationError(_("This has been finished already, perhaps in another window."))
+        raise Over
     return journey
 
 

@@ -6,10 +6,11 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from django import forms
+from django.contrib import messages
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -18,14 +19,28 @@ from django.views import View
 from ingest import vendors
 from onboarding import invitations, journeys, steps, wizard
 from onboarding.models import JoinPage, Journey
+from onboarding.views import branding
 
 
-def join_page(request: HttpRequest, slug: str) -> JoinPage:
-    """Return a partner's join page; raise Http404 where there is none, or none for this browser."""
+def join_page(request: HttpRequest, slug: str, token: str = "") -> JoinPage | None:
+    """Return a partner's join page, which gives this browser its look; None where there is none for this browser.
+
+    A closed one is there for who is invited (`token`, once), and for who is on the way already, on whatever device.
+    """
     page = JoinPage.objects.select_related("partner", "gateway_type").filter(partner__slug=slug).first()
-    if page is None or not (page.open or invitations.of_browser(request, page.partner)):
-        raise Http404
+    if page is None:
+        return None
+    if token:
+        invitations.open_link(request, page.partner, token, now=timezone.now())
+    if not (page.open or invitations.of_browser(request, page.partner) or _is_joining(request, page)):
+        return None
+    branding.remember(request, page)
     return page
+
+
+def closed(request: HttpRequest) -> HttpResponse:
+    """Say that a link leads nowhere, without telling whether the partner exists."""
+    return render(request, "join/closed.html", status=404)
 
 
 def step_url(slug: str, step: steps.Step) -> str:
@@ -40,20 +55,24 @@ class StepView(ABC, View):
     form_class: type[forms.Form] = forms.Form
 
     request: HttpRequest
+    user: User
     page: JoinPage
     journey: Journey
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Find the homeowner's own journey, and send them to the step they can take if it is not this one."""
-        self.page = join_page(request, kwargs["slug"])
+        slug = kwargs["slug"]
+        page = join_page(request, slug)
         if not isinstance(request.user, User):
-            return redirect_to_login(request.get_full_path(), reverse("account_signup"))
-        invitation = invitations.of_browser(request, self.page.partner)
-        self.journey = journeys.begin(
-            partner=self.page.partner, user=request.user, now=timezone.now(), invitation=invitation
-        )
-        if not wizard.may_open(self.journey, self.step):
-            return redirect(step_url(self.page.partner.slug, wizard.next_step(self.journey)))
+            return redirect_to_login(request.get_full_path(), reverse("account_login"))
+        if page is None:
+            return closed(request)
+        journey = journeys.under_way(page.partner, request.user)
+        if journey is None:  # a window of a journey that is over, or a link that was passed on
+            return redirect("join_welcome", slug)
+        self.page, self.journey, self.user = page, journey, request.user
+        if not wizard.may_open(journey, self.step):
+            return redirect(step_url(slug, wizard.next_step(journey)))
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest, slug: str) -> HttpResponse:  # noqa: ARG002  the address names the partner
@@ -65,6 +84,9 @@ class StepView(ABC, View):
         if form.is_valid():
             try:
                 self.save(form)
+            except journeys.Over as error:  # finished or left in another window meanwhile
+                messages.info(request, " ".join(error.messages))
+                return redirect("join_welcome", slug)
             except ValidationError as error:
                 form.add_error(None, error)
             else:
@@ -75,10 +97,11 @@ class StepView(ABC, View):
         return self.form_class(data)
 
     @abstractmethod
-    def save(self, form: forms.Form) -> None:
+    def save(self, form: Any) -> None:
         """Call the step's action. Raises ValidationError."""
 
     def next_url(self, slug: str) -> str:
+        """Return the step after this one, or the first one that is not done."""
         self.journey = Journey.objects.get(pk=self.journey.pk)
         return step_url(slug, wizard.next_step(self.journey))
 
@@ -96,3 +119,7 @@ class StepView(ABC, View):
             "progress": wizard.progress(self.journey, self.step),
             "vendor": vendors.adapter_class(chosen) if chosen else None,
         }
+
+
+def _is_joining(request: HttpRequest, page: JoinPage) -> bool:
+    return isinstance(request.user, User) and journeys.under_way(page.partner, request.user) is not None
