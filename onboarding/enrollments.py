@@ -14,7 +14,7 @@ from django.utils import translation
 from gateways import events
 from gateways.events import By
 from gateways.models import Event, GatewayType, Partner
-from ingest import sharing
+from ingest import duplicates, sharing
 from ingest.models import Connection, System
 from ingest.readings import Kind
 from onboarding import actions, consents, linking
@@ -67,6 +67,8 @@ def take_in_homes(*, enrollment: Enrollment, by: By, now: datetime) -> None:
     connection = enrollment.connection
     purposes = set(consents.active(connection).values_list("purpose", flat=True))
     for system in _new_homes().filter(connection=connection):
+        if duplicates.linked_elsewhere(system):  # it stays there; the admin shows it without a gateway here
+            continue
         try:
             gateway_type = gateway_type_of(enrollment.partner)
             actions.give_gateway(system=system, gateway_type=gateway_type, by=by, now=now)
