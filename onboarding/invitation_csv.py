@@ -82,7 +82,7 @@ def _problems_of_cells(row: Row, offered: Collection[str]) -> list[str]:
     if row.fields["vendor"] not in {"", *offered}:
         problems.append(f"Homeowners cannot join with this vendor: give one of {', '.join(offered)}, or none.")
     for name, text in row.fields.items():
-        longest = Invitation._meta.get_field(name).max_length or 0
+        longest: int = getattr(Invitation._meta.get_field(name), "max_length", 0)
         if len(text) > longest:
             problems.append(f"{name} is longer than {longest} characters.")
     return problems

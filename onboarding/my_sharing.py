@@ -43,11 +43,13 @@ def share(
 
 
 @transaction.atomic
-def stop(*, connection: Connection, purpose: str, by: By, now: datetime) -> None:
+def stop(
+    *, connection: Connection, purpose: str, by: By, now: datetime, ending: str = Consent.Ending.STOPPED
+) -> None:
     """Stop sharing for one purpose; the account is disconnected where none is left."""
     _lock_systems(connection)
     for consent in consents.active(connection).filter(purpose=purpose):
-        consents.end(consent=consent, ending=Consent.Ending.STOPPED, by=by, now=now)
+        consents.end(consent=consent, ending=ending, by=by, now=now)
     left = list(consents.active(connection).values_list("purpose", flat=True))
     _apply(connection, left, by, now)
     if not left:

@@ -9,7 +9,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from onboarding import advancing, alerts, invitation_mails, reminders
+from onboarding import advancing, alerts, expiry, invitation_mails, reminders
 
 
 def _until() -> float:
@@ -36,7 +36,7 @@ def ask_to_reconnect(**_: Any) -> None:
 
 @shared_task
 def warn(**_: Any) -> None:
-    """Remind of journeys that stand still, and warn of what expires."""
+    """End the consents whose time is over, warn of what expires soon, and remind of journeys that stand still."""
     now = timezone.now()
-    for write in (reminders.remind_due, alerts.warn_of_credentials, alerts.warn_of_consents):
-        write(now=now)
+    for step in (expiry.end_expired, reminders.remind_due, alerts.warn_of_credentials, alerts.warn_of_consents):
+        step(now=now)

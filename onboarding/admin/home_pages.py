@@ -100,7 +100,7 @@ class HomeView(AdminPage):
         form = self._form(connection, request.POST)
         if form.is_valid():
             try:
-                gateway = actions.set_up_home(by=request.user, now=timezone.now(), **form.cleaned_data)
+                gateway = actions.set_up_home(by=self.user, now=timezone.now(), **form.cleaned_data)
             except REFUSALS as error:
                 form.add_error(None, "; ".join(getattr(error, "messages", [str(error)])))
             else:

@@ -34,7 +34,7 @@ class LinkView(AdminPage):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         invitation = self._invitation(request, pk)
         try:
-            path = invitations.renew(invitation=invitation, by=request.user, now=timezone.now())
+            path = invitations.renew(invitation=invitation, by=self.user, now=timezone.now())
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
             return HttpResponseRedirect(request.path)
@@ -48,7 +48,8 @@ class LinkView(AdminPage):
     def _invitation(self, request: HttpRequest, pk: int) -> Invitation:
         """Return one that a link can be handed on of; what is mailed has its link in the mail alone."""
         rows = self.model_admin.limit(Invitation.objects.select_related("partner__join_page"), request, Duty.OPERATE)
-        return get_object_or_404(rows, pk=pk, email="", partner__join_page__isnull=False)
+        invitation: Invitation = get_object_or_404(rows, pk=pk, email="", partner__join_page__isnull=False)
+        return invitation
 
 
 class ListForm(forms.Form):
@@ -70,7 +71,7 @@ class ListForm(forms.Form):
         """Read the list; a file takes the place of what was typed."""
         answers = super().clean() or {}
         text = _text_of(answers["file"]) if answers.get("file") else answers.get("rows", "")
-        self.data = {**self.data.dict(), "rows": text}
+        self.data = {**{name: self.data[name] for name in self.data}, "rows": text}
         if partner := answers.get("partner"):
             answers["people"] = invitation_csv.read(text, partner=partner, now=timezone.now())
         return answers
@@ -91,7 +92,7 @@ class ManyView(AdminPage):
             return self._ask(form, people=form.cleaned_data["people"], good=good)
         try:
             invitations.invite_many(
-                partner=form.cleaned_data["partner"], people=[row.fields for row in good], by=request.user,
+                partner=form.cleaned_data["partner"], people=[row.fields for row in good], by=self.user,
                 now=timezone.now(),
             )  # fmt: skip
         except ValidationError as error:

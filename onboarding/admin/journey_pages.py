@@ -36,7 +36,7 @@ class PeriodForm(forms.Form):
 
     days = forms.TypedChoiceField(
         coerce=int, choices=[(7, "7 days"), (30, "30 days"), (90, "90 days"), (365, "a year")],
-        widget=UnfoldAdminSelectWidget, required=False, empty_value=30,
+        widget=UnfoldAdminSelectWidget, required=False, empty_value="",
     )  # fmt: skip
     partner = forms.ModelChoiceField(
         Partner.objects.none(), required=False, empty_label="All", widget=UnfoldAdminSelectWidget
@@ -162,7 +162,7 @@ class HelpView(AdminPage):
             return HttpResponseRedirect(request.path)
         if form.is_valid():
             try:
-                form.act(request.user, timezone.now())
+                form.act(self.user, timezone.now())
             except ValidationError as error:
                 form.add_error(None, "; ".join(error.messages))
             else:
@@ -191,4 +191,5 @@ class HelpView(AdminPage):
         rows = self.model_admin.limit(Journey.objects.all(), request, Duty.OPERATE).select_related(
             "partner__join_page", "user", "connection", "wallet"
         )
-        return get_object_or_404(rows, pk=pk, helper__isnull=False, finished_at=None, abandoned_at=None)
+        journey: Journey = get_object_or_404(rows, pk=pk, helper__isnull=False, finished_at=None, abandoned_at=None)
+        return journey

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views import View
@@ -14,6 +15,11 @@ class AdminPage(View):
 
     model_admin: Any = None
     request: HttpRequest
+
+    @property
+    def user(self) -> User:
+        assert isinstance(self.request.user, User)  # noqa: S101  the admin lets nobody in who is not signed in
+        return self.request.user
 
     def show(self, template: str, title: str, **context: Any) -> HttpResponse:
         site = self.model_admin.admin_site.each_context(self.request)

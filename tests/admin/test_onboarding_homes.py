@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from gateways.models import Gateway
+from gateways.models import Event, Gateway
 from ingest.models import Connection, System
 from onboarding import linking
 from onboarding.models import Consent, Journey
 from tests import factories
 from tests.admin.conftest import staff
-from tests.admin.pages import act, address
+from tests.admin.pages import act, address, listed
 
 pytestmark = pytest.mark.django_db
 ACCOUNT = "admin:onboard_account"
@@ -64,7 +65,7 @@ def test_a_home_gets_gateway_wallet_and_place_in_one_go(
     page = operator.get(home_page(connection)).content.decode()
     assert "House" in page
     assert "data-map" in page
-    made = operator.post(home_page(connection), answers(fleet, house))
+    made: Any = operator.post(home_page(connection), answers(fleet, house))
     house.refresh_from_db()
     gateway = house.gateway
     assert gateway is not None
@@ -102,7 +103,7 @@ def test_the_vendor_is_asked_for_homes_on_demand(
     operator: Client, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(linking, "look_around", lambda asked, **_: [f"{asked.label} is busy"])
-    response = operator.post(home_page(connection), {"look": "yes"})
+    response: Any = operator.post(home_page(connection), {"look": "yes"})
     assert response.url == home_page(connection)
     assert "account is busy" in operator.get(response.url).content.decode()
 
@@ -146,3 +147,13 @@ def test_the_position_of_a_gateway_is_set_with_a_map(operator: Client, fleet: An
     act(operator, "set_position", fleet.gateway, latitude="57.7", longitude="11.97", source="pin")
     fleet.gateway.coordinates.refresh_from_db()
     assert (str(fleet.gateway.coordinates), fleet.gateway.coordinates.source) == ("57.700000, 11.970000", "pin")
+
+
+def test_the_event_list_names_people_by_their_address(operator: Client, fleet: Any) -> None:
+    user = User.objects.get(username=f"operator-{fleet.partner.pk}")
+    act(operator, "suspend", fleet.gateway)
+    event = Event.objects.get(name="gateway.suspended")
+    assert event.actor == f"user:{user.pk}"
+    assert listed(operator, Event, q=user.email) == [event]
+    assert user.email in operator.get(address(Event, "changelist"), {"q": event.subject}).content.decode()
+    assert user.email in operator.get(address(event, "change", event.pk)).content.decode()

@@ -95,7 +95,12 @@ def test_a_home_that_fails_holds_up_no_other_and_waits_longer_each_time(
 ) -> None:
     gaps = []
     add = cache.add
-    monkeypatch.setattr(cache, "add", lambda key, value, timeout: gaps.append(timeout) or add(key, value, timeout))
+
+    def noting(key: str, value: str, timeout: int) -> bool:
+        gaps.append(timeout)
+        return add(key, value, timeout)
+
+    monkeypatch.setattr(cache, "add", noting)
     down = home(anna, "down")
     home(anna, "up")
     assert advance() == 1

@@ -13,9 +13,9 @@ from django.urls import reverse
 from gateways.models import Membership, Partner
 from ingest import connections
 from ingest.models import Connection, VendorCredential
-from onboarding import alerts, consents, journeys, letters, notices, reminders
+from onboarding import alerts, consents, expiry, journeys, letters, notices, reminders
 from onboarding.emails import Letter, NotSent
-from onboarding.models import Journey, Notice
+from onboarding.models import Consent, Journey, Notice
 from tests import factories
 
 NOW = factories.NOW
@@ -54,6 +54,14 @@ def send_about(partner: Partner, about: str) -> bool:
     )
 
 
+def give(user: User, connection: Connection | None, *purposes: str, now: Any, partner: Partner | None = None) -> Any:
+    owner: Any = partner or (connection and connection.partner)
+    return consents.give(
+        partner=owner, user=user, vendor="solis", purposes=purposes, kinds=["pv"], language="sv", now=now,
+        connection=connection,
+    )  # fmt: skip
+
+
 # --- Once -------------------------------------------------------------------------------------------------------------
 
 
@@ -82,7 +90,7 @@ def test_a_journey_that_stands_still_for_a_day_is_reminded_of_once(journey: Jour
     (message,) = mailoutbox
     assert message.to == ["anna@example.com"]
     assert "/join/sunny/" in message.body
-    assert journey.entries.last().what == "reminded"
+    assert [entry.what for entry in journey.entries.all()] == ["started", "reminded"]
 
 
 def test_nobody_is_reminded_of_what_is_over_or_long_ago(partner: Partner, journey: Journey, mailoutbox: Any) -> None:
@@ -227,3 +235,23 @@ def test_a_consent_that_ended_is_not_warned_of(partner: Partner, anna: User, mai
     )  # fmt: skip
     consents.end(consent=given, ending="stopped", by=anna, now=NOW)
     assert alerts.warn_of_consents(now=given.expires_at - DAY) == 0
+
+
+def test_a_consent_whose_time_is_over_ends_with_what_it_allowed(partner: Partner, anna: User) -> None:
+    connection = factories.connection(partner, owner=anna)
+    system = factories.system(of=connection)
+    rewards, service = give(anna, connection, "rewards", "service", now=NOW)
+    Consent.objects.filter(pk=service.pk).update(expires_at=service.expires_at + DAY)
+    assert expiry.end_expired(now=rewards.expires_at - timedelta(seconds=1)) == 0
+    assert expiry.end_expired(now=rewards.expires_at) == 1
+    system.refresh_from_db()
+    rewards.refresh_from_db()
+    assert (rewards.ending, system.sends, system.shown) == ("expired", False, True)
+    assert expiry.end_expired(now=service.expires_at + DAY) == 1
+    connection.refresh_from_db()
+    assert connection.status == "disconnected"
+
+
+def test_a_consent_that_never_met_its_account_ends_too(partner: Partner, anna: User) -> None:
+    (given,) = give(anna, None, "rewards", now=NOW, partner=partner)
+    assert [expiry.end_expired(now=given.expires_at), expiry.end_expired(now=given.expires_at)] == [1, 0]
