@@ -38,7 +38,8 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 HOST = env("HOST", default="127.0.0.1")
 PORT = env.int("PORT", default=8000)
 # Where people and vendors reach the portal: in mails, and registered with vendors as the redirect URI.
-PUBLIC_URL = env("PUBLIC_URL", default=f"http://{HOST}:{PORT}").rstrip("/")
+# On one's own machine that is localhost, as browsers take no passkeys for an address of numbers.
+PUBLIC_URL = env("PUBLIC_URL", default=f"http://{'localhost' if HOST == '127.0.0.1' else HOST}:{PORT}").rstrip("/")
 USER_AGENT = "sen-partner-portal/1"
 
 # Master keys of the vault as `id:base64 of 32 bytes`, comma-separated. The last one seals, all of them open.

@@ -20,11 +20,15 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
+from django.urls import reverse
 
 from gateways import vault
 from onboarding.supervisor import ChildFailed, Supervisor
 
 _RECORDINGS = Path("shared/recordings/solaredge")
+_TO_JOIN = """\
+Homes can join, too. Mails, with the codes for signing in, are printed here. At SolarEdge and Enphase sign in as `ok`,
+with any password; the keys for Solis are `summer-time-key` and `summer-time-secret`."""
 _LONGEST_SOCKET_PATH = 103  # bytes; 107 on Linux, less elsewhere
 
 
@@ -72,8 +76,13 @@ class Command(BaseCommand):
         for name, command in _procfile().items():
             supervisor.start(name, command, env)
         supervisor.wait_for("web", lambda: _listens(socket.AF_INET, (settings.HOST, settings.PORT)))
-        url = f"http://{settings.HOST}:{settings.PORT}/admin/"
-        self.stdout.write(self.style.SUCCESS(f"The portal is at {url}  (Ctrl-C ends everything)"))
+        self.stdout.write(
+            self.style.SUCCESS(f"The portal is at {settings.PUBLIC_URL}/admin/  (Ctrl-C ends everything)")
+        )
+        self.stdout.write(_TO_JOIN)
+        self.stdout.write(
+            self.style.SUCCESS(f"Join link: {settings.PUBLIC_URL}{reverse('join_welcome', args=['sunny'])}")
+        )
         self.stdout.flush()
         supervisor.watch()
 

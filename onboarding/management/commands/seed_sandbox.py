@@ -1,4 +1,4 @@
-"""`manage.py seed_sandbox`: a sandbox partner with an admin, a gateway type and two homes, ready to send.
+"""`manage.py seed_sandbox`: a sandbox partner with an admin, a gateway type, two homes ready to send, and a join page.
 
 The sandbox must be running. What is there already is left as it is, so the command can be run again at any time.
 """
@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
@@ -20,23 +21,33 @@ from django.utils import timezone
 from gateways import actions as gateway_actions
 from gateways.models import Gateway, GatewayType, Membership, Partner
 from ingest import connections, discovery
-from ingest.models import Connection, Der, System
+from ingest.models import Connection, Der, System, VendorCredential
 from ingest.sen.errors import SenError
 from ingest.vendors.base import VendorAdapter
 from ingest.vendors.errors import VendorError
-from onboarding import actions
+from ingest.vendors.http import VendorHttp
+from onboarding import actions, vendor_oauth
+from onboarding.models import JoinPage
 
 EMAIL = "admin@sunny.example"
 _BY = "seed"
 # The stand-ins know these accounts; the wallet is a published example (sen.md 15) whose key is nobody's secret.
 _SOLIS = {"key_id": "sandbox-key", "key_secret": "sandbox-secret"}
 _SOLAREDGE = {"api_key": "sandbox-fleet-key"}
+# The vendors' developer portals know these applications; where they send browsers back to, each portal tells them.
+_APPLICATIONS = {
+    "enphase": (
+        "developerapp",
+        {"client_id": "sandbox-enphase", "client_secret": "sandbox-enphase-secret", "api_key": "sandbox-enphase-key"},
+    ),
+    "solaredge": ("siteaccess", {"client_id": "sandbox-solaredge", "client_secret": "sandbox-solaredge-secret"}),
+}
 _WALLET = "FAe4sisG95oZ42w7buUn5qEE4TAnfTTFPiguZUHmhiF"
 _PLACE = (Decimal("59.3293"), Decimal("18.0686"))  # where the vendor knows no place
 
 
 class Command(BaseCommand):
-    help = "Seed a sandbox partner with an admin user, a gateway type and two homes (Solis and SolarEdge)."
+    help = "Seed a sandbox partner with an admin user, a gateway type, two homes (Solis, SolarEdge) and a join page."
 
     def handle(self, *_: Any, **__: Any) -> None:
         now = timezone.now()
@@ -48,11 +59,17 @@ class Command(BaseCommand):
         try:
             for connection in (_solis(partner, now), _solaredge(partner, now)):
                 self._home(connection, gateway_type, now)
+            for vendor in _APPLICATIONS:
+                _application(partner, vendor, now)
         except (VendorError, SenError) as error:
             msg = f"{type(error).__name__}: {error}\nIs the sandbox running? Start it with: python -m sandbox"
             raise CommandError(msg) from error
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
+
+        JoinPage.objects.get_or_create(
+            partner=partner, defaults={"gateway_type": gateway_type, "support_email": EMAIL, "color": "#b35900"}
+        )
 
     def _admin(self, partner: Partner) -> None:
         if User.objects.filter(email=EMAIL).exists():
@@ -87,14 +104,14 @@ def _rich_system(connection: Connection, adapter: VendorAdapter) -> System:
 
 
 def _solis(partner: Partner, now: datetime) -> Connection:
-    found = Connection.objects.filter(partner=partner, vendor="solis").first()
+    found = Connection.objects.filter(partner=partner, vendor="solis", owner=None).first()
     return found or connections.connect(
         partner=partner, vendor="solis", label="Sandbox homeowner", secrets=_SOLIS, by=_BY, now=now
     )
 
 
 def _solaredge(partner: Partner, now: datetime) -> Connection:
-    found = Connection.objects.filter(partner=partner, vendor="solaredge").first()
+    found = Connection.objects.filter(partner=partner, vendor="solaredge", owner=None).first()
     if found:
         return found
     credential = connections.add_credential(
@@ -103,6 +120,17 @@ def _solaredge(partner: Partner, now: datetime) -> Connection:
     return connections.connect(
         partner=partner, vendor="solaredge", label="Sandbox fleet", credential=credential, by=_BY, now=now
     )
+
+
+def _application(partner: Partner, vendor: str, now: datetime) -> None:
+    """Register the application that homeowners consent to, with our address, and keep it. Raises VendorError."""
+    scheme, secrets = _APPLICATIONS[vendor]
+    app = {**secrets, "redirect_uri": vendor_oauth.redirect_uri(vendor)}
+    VendorHttp(user_agent=settings.USER_AGENT).send("POST", f"{settings.SANDBOX_URL}/{vendor}/__admin/apps", json=app)
+    if not VendorCredential.objects.filter(partner=partner, vendor=vendor, scheme=scheme).exists():
+        connections.add_credential(
+            partner=partner, vendor=vendor, name="Sandbox app", scheme=scheme, secrets=secrets, by=_BY, now=now
+        )
 
 
 def _place(system: System) -> tuple[Decimal, Decimal]:
