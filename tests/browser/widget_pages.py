@@ -139,7 +139,6 @@ def page(request: HttpRequest, name: str) -> HttpResponse:
     scripts = "".join(f'{{% include "assets/{part}.html" %}}' for part in LOADED[name].split())
     blocks = {
         "head_title": "Widgets",
-        "main_class": "wide",
         "extra_head": scripts,
         "content": SENT if request.POST else MARKUP[name],
     }
