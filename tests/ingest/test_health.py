@@ -21,7 +21,10 @@ def pulled(*outcomes, vendor="solis", before=timedelta()):
     for ago, outcome in enumerate(reversed(outcomes), 1):
         at = NOW - before - timedelta(minutes=ago)
         PullRun.objects.create(
-            connection=factories.connection(vendor=vendor), started_at=at, outcome=outcome, finished_at=at
+            connection=factories.connection(vendor=vendor),
+            started_at=at,
+            outcome=outcome,
+            finished_at=None if outcome == "running" else at,
         )
 
 
