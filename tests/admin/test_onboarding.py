@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -79,7 +80,7 @@ def test_a_link_is_shown_once_with_its_poster(operator: Client, partner: Partner
     assert "no-store" in made["Cache-Control"]
     html = made.content.decode()
     (link,) = re.findall(r'id="link">(.*?)<', html)
-    assert link.startswith("http://127.0.0.1:8000/join/sunny/i/")
+    assert link.startswith(f"{settings.PUBLIC_URL}/join/sunny/i/")
     assert "<svg" in html
     assert "Sunny" in html
     token = link.rstrip("/").rpartition("/")[2]

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core import mail
 from django.core.exceptions import ValidationError
@@ -116,7 +117,7 @@ def test_the_link_in_a_reminder_stops_them_without_signing_in(
     link = message.extra_headers["List-Unsubscribe"].strip("<>")
     assert link in message.body
     browser = Client(enforce_csrf_checks=True)
-    path = link.removeprefix("http://127.0.0.1:8000")
+    path = link.removeprefix(settings.PUBLIC_URL)
     assert browser.get(path).status_code == 200
     assert notices.wants_reminders(partner.pk, anna.pk), "a look at the page stops nothing: programs look, too"
     assert browser.post(path).status_code == 200
