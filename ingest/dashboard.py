@@ -128,7 +128,10 @@ class _Fleet:
         ]  # fmt: skip
 
     def hour(self) -> dict[str, Any]:
-        """Return what came in and what went out in the last hour, by five minutes, with the chart's data."""
+        """Return what came in and what went out in the last hour, by five minutes, with the chart's data.
+
+        Readings of homes whose owners do not share them with staff are not counted.
+        """
         last = self.now.replace(minute=self.now.minute - self.now.minute % _STEP_MINUTES, second=0, microsecond=0)
         starts = [last - timedelta(minutes=_STEP_MINUTES * back) for back in reversed(range(_STEPS))]
         readings = self._by_step(self._readings_by_minute(starts[0]), last)
@@ -143,8 +146,8 @@ class _Fleet:
         return self.of(GatewayQueue, "gateway__partner")
 
     def _readings_by_minute(self, start: datetime) -> QuerySet[Any]:
-        runs = self.of(PullRun, "connection__partner").filter(started_at__gte=start, changed__gt=0).order_by()
-        by_minute: QuerySet[Any] = runs.values_list(TruncMinute("started_at")).annotate(Sum("changed"))
+        runs = self.of(PullRun, "connection__partner").filter(started_at__gte=start, changed__gt=0, system__shown=True)
+        by_minute: QuerySet[Any] = runs.order_by().values_list(TruncMinute("started_at")).annotate(Sum("changed"))
         return by_minute
 
     def _messages_by_minute(self, start: datetime) -> QuerySet[Any]:

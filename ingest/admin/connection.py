@@ -16,16 +16,21 @@ from gateways.admin.acts import act
 from gateways.models import Event
 from ingest import budget, connections, vendors
 from ingest.admin.base import vendor
-from ingest.admin.secrets import NewConnectionForm, SecretsForm
+from ingest.admin.secrets import NewConnectionForm, ReconnectForm, WhoseAccountForm
 from ingest.admin.two_steps import TwoStepAdmin
 from ingest.models import Connection, PullRun, System
+from ingest.vendors.base import AuthScheme, OAuth2Code
 
-COLORS = {"active": "success", "needs_reconnect": "danger", "paused": "warning"}
+COLORS = {"active": "success", "pending": "info", "needs_reconnect": "danger", "paused": "warning"}
 _Status = Connection.Status
 
 
-def _has_own_keys(connection: Connection) -> bool:
-    return connection.credential_id is None
+def _wants_keys_or_its_owner(connection: Connection) -> bool:
+    return connection.credential_id is None or isinstance(_scheme(connection), OAuth2Code)
+
+
+def _scheme(connection: Connection) -> AuthScheme:
+    return connections.scheme_of(connection.vendor, connection.scheme)
 
 
 @admin.register(Connection)
@@ -33,14 +38,16 @@ class ConnectionAdmin(TwoStepAdmin):
     partner_paths = ("partner",)
     addable = editable = True
     create_form = NewConnectionForm
+    first_step = WhoseAccountForm
     fields = (
-        "label", "vendor", "partner", "credential", "own_keys", "status", "next_pull_at", "quota_left", "discovered_at",
-        "last_success_at", "last_error_at", "last_error", "failures", "created_at",
+        "label", "vendor", "partner", "way_in", "credential", "own_keys", "owner", "tokens_expire_at", "withheld",
+        "refused", "status", "next_pull_at", "quota_left", "discovered_at", "last_success_at", "last_error_at",
+        "last_error", "failures", "created_at",
     )  # fmt: skip
     readonly_fields = tuple(name for name in fields if name != "label")
     list_display = (
-        "label", "vendor", "status_label", "last_reading", "last_success", "trouble", "next_pull",
-        "system_count", "partner",
+        "label", "vendor", "status_label", "owner", "last_reading", "last_success", "trouble", "refused", "next_pull",
+        "tokens_end", "system_count", "partner",
     )  # fmt: skip
     list_filter = (
         vendor("vendor"),
@@ -49,26 +56,28 @@ class ConnectionAdmin(TwoStepAdmin):
         filters.silent("last_success_at"),
         ("partner", filters.Related),
     )
-    list_select_related = ("partner",)
+    list_select_related = ("partner", "owner")
     search_fields = (
         "label",
+        "owner__email",
         "uid",
         "systems__name",
         "systems__external_id",
         "systems__ders__sn",
         "systems__gateway__serial",
     )
-    search_help_text = "Label, vendor's id of a system, serial of a device or gateway id"
+    search_help_text = "Label, owner's mail address, vendor's id of a system, serial of a device or gateway id"
     actions = ("pull_now", "pause", "resume", "reconnect", "disconnect")
 
     status_label = columns.state("status", COLORS, "status")
     last_reading = columns.ago("last_reading_at", "last reading")
     last_success = columns.ago("last_success_at", "last success")
     next_pull = columns.ago("next_pull_at", "next pull", never="-")
+    tokens_end = columns.ago("tokens_expire_at", "tokens end", never="-")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
         of_systems = System.objects.filter(connection=OuterRef("pk")).order_by().values("connection")
-        rows: QuerySet[Connection] = super().get_queryset(request).select_related("partner", "credential")
+        rows: QuerySet[Connection] = super().get_queryset(request).select_related("partner", "credential", "owner")
         return rows.annotate(
             last_reading_at=Subquery(of_systems.annotate(at=Max("last_reading_at")).values("at")),
             systems_listed=Subquery(of_systems.annotate(count=Count("pk")).values("count")),
@@ -97,6 +106,20 @@ class ConnectionAdmin(TwoStepAdmin):
     def own_keys(self, connection: Connection) -> str:
         return "set" if connection.secrets else "not set"
 
+    @admin.display(description="way in")
+    def way_in(self, connection: Connection) -> str:
+        return _scheme(connection).label
+
+    @admin.display(description="not shared by its owner")
+    def withheld(self, connection: Connection) -> str:
+        return ", ".join(connection.withheld_kinds) or "-"
+
+    @admin.display(description="refused by the vendor")
+    def refused(self, connection: Connection) -> SafeString | str:
+        return columns.clipped(
+            "; ".join(f"{name}: {part['reason']}" for name, part in connection.refused_parts.items())
+        )
+
     @admin.display(description="quota left")
     def quota_left(self, connection: Connection) -> str:
         quotas = tuple(vendors.adapter_class(connection.vendor).policy.quotas)
@@ -115,7 +138,7 @@ class ConnectionAdmin(TwoStepAdmin):
     def resume(self, connection: Connection, *, by: Any, now: Any) -> None:
         connections.resume(connection=connection, by=by, now=now)
 
-    @act("Reconnect with new keys", done="reconnected", form=SecretsForm, at_most=1, when=_has_own_keys)
+    @act("Reconnect", done="reconnected", form=ReconnectForm, at_most=1, when=_wants_keys_or_its_owner)
     def reconnect(self, connection: Connection, *, by: Any, now: Any, secrets: dict[str, str]) -> None:
         connections.reconnect(connection=connection, secrets=secrets, by=by, now=now)
 

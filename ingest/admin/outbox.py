@@ -22,6 +22,7 @@ from gateways.models import Event, Gateway
 from ingest import outbox
 from ingest.admin.base import vendor
 from ingest.admin.gateway import ReasonForm, why
+from ingest.admin.reading import HIDDEN
 from ingest.models import Attempt, GatewayQueue, Message
 
 _OUTCOMES = ("unavailable", "throttled", "unauthorized", "refused")
@@ -119,7 +120,7 @@ class MessageAdmin(PartnerAdmin):
     done = columns.ago("done_at", "done", never="-")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
-        return super().get_queryset(request).select_related("gateway__partner", "der")
+        return super().get_queryset(request).select_related("gateway__partner", "der__system")
 
     def links(self, row: Message) -> list[tuple[str, str]]:
         return [
@@ -132,7 +133,9 @@ class MessageAdmin(PartnerAdmin):
         return columns.clipped(message.held_reason)
 
     @admin.display(description="what is signed")
-    def signed_content(self, message: Message) -> SafeString:
+    def signed_content(self, message: Message) -> SafeString | str:
+        if not message.der.system.shown:
+            return HIDDEN
         pretty = orjson.dumps(orjson.loads(message.payload), option=orjson.OPT_INDENT_2).decode()
         return format_html('<pre class="payload">{}</pre>', pretty)
 

@@ -16,6 +16,9 @@ from unfold.widgets import INPUT_CLASSES
 
 from ingest.models import Der, Reading
 
+HIDDEN = (
+    "The owner of this home does not share its readings with staff. They are collected, and not shown to anybody here."
+)
 _PER_PAGE = 100
 _DAYS_SHOWN = 2
 _LONGEST_DAYS = 366
@@ -57,7 +60,8 @@ class ReadingsView(View):
         if der is None:
             raise Http404
         form = DaysForm(request.GET if "since" in request.GET else _last_days(der))
-        rows = _between(der, **form.cleaned_data) if form.is_valid() else Reading.objects.none()
+        wanted = form.is_valid() and der.system.shown
+        rows = _between(der, **form.cleaned_data) if wanted else Reading.objects.none()
         page = Paginator(rows, _PER_PAGE).get_page(request.GET.get("page"))
         columns = [(name, label) for name, label in COLUMNS if any(getattr(row, name) is not None for row in page)]
         context = {
@@ -68,6 +72,7 @@ class ReadingsView(View):
             "original": der,
             "links": self.model_admin.links(der)[1:],
             "form": form,
+            "hidden": "" if der.system.shown else HIDDEN,
             "page": page,
             "columns": [label for _, label in columns],
             "rows": [(row, [getattr(row, name) for name, _ in columns]) for row in page],

@@ -23,11 +23,19 @@ from gateways.models import Partner
 from ingest import connections, vendors
 from ingest.admin.base import REFUSALS
 from ingest.models import Connection, VendorCredential
-from ingest.vendors.base import Field
+from ingest.vendors.base import AuthScheme, Field, OAuth2Code
+
+_ONLY_ITS_OWNER = (
+    "Only its owner can reconnect this account, with a new consent on the vendor's page. Ask them to open their home"
+    " page and to choose Reconnect."
+)
 
 
 class WhoseForm(ActForm):
-    """The first step: whose account at which vendor."""
+    """The first step: whose account at which vendor and, where there are several ways in, which of them."""
+
+    with_consents = True
+    """whether a partner's application for owners' consents is among the ways"""
 
     partner = forms.ModelChoiceField(Partner.objects.none(), widget=UnfoldAdminSelectWidget)
     vendor = forms.ChoiceField(choices=vendors.choices, widget=UnfoldAdminSelectWidget)
@@ -36,12 +44,40 @@ class WhoseForm(ActForm):
         super().__init__(data, request=request, rows=rows)
         choices: Any = self.fields["partner"]
         choices.queryset = access.partners(request.user, Duty.OPERATE)
+        choices = self.fields["vendor"]
+        choices.choices = [(slug, label) for slug, label in vendors.choices() if self.schemes(slug)]
+        offered = self.schemes(self.data.get("vendor", ""))
+        if len(offered) > 1:
+            names = [(scheme.name, scheme.label) for scheme in offered]
+            self.fields["scheme"] = forms.ChoiceField(label="Way in", choices=names, widget=UnfoldAdminSelectWidget)
+        if data and not self.fields.keys() <= data.keys():  # the vendor is chosen, and has several ways in
+            self.initial, self.is_bound = data.dict(), False
+
+    def schemes(self, vendor: str) -> list[AuthScheme]:
+        """Return a vendor's ways in that are asked for here."""
+        if vendor not in vendors.VENDORS:
+            return []
+        ways = vendors.adapter_class(vendor).schemes
+        return [way for way in ways if self.with_consents or not isinstance(way, OAuth2Code)]
+
+    def clean(self) -> dict[str, Any]:
+        answers = super().clean() or {}
+        if offered := self.schemes(answers.get("vendor", "")):
+            answers.setdefault("scheme", offered[0].name)
+        return answers
+
+
+class WhoseAccountForm(WhoseForm):
+    """The first step to an account with keys; accounts that are read with consents are connected by their owners."""
+
+    with_consents = False
 
 
 class SecretsForm(ActForm):
     """What the vendor's scheme asks for, for the account or credential that is given."""
 
     required_secrets = True
+    first_step: type[WhoseForm] = WhoseForm
 
     def __init__(self, data: Any, *, request: HttpRequest, rows: Sequence[Any]) -> None:
         super().__init__(data, request=request, rows=rows)
@@ -55,6 +91,14 @@ class SecretsForm(ActForm):
         """Return a new row with nothing but owner and vendor, to try the secrets with."""
         known: Connection | VendorCredential = self.rows[0]
         return type(known)(partner=known.partner, vendor=known.vendor, scheme=known.scheme)
+
+    def chosen(self) -> dict[str, Any]:
+        """Return partner, vendor and scheme as chosen in the first step; they stand in the address of the second."""
+        form = self.first_step(self.request.GET, request=self.request)
+        if not form.is_valid():
+            msg = "Choose partner and vendor first."
+            raise ValidationError(msg)
+        return form.cleaned_data
 
     def clean(self) -> dict[str, Any]:
         """Try the secrets; what is left goes to the action."""
@@ -83,16 +127,17 @@ class NewCredentialForm(SecretsForm):
     )
 
     def whose(self) -> Connection | VendorCredential:
-        return VendorCredential(**_first_step(self.request))
+        return VendorCredential(**self.chosen())
 
     def clean(self) -> dict[str, Any]:
-        return {**super().clean(), **_first_step(self.request)}
+        return {**super().clean(), **self.chosen()}
 
 
 class NewConnectionForm(SecretsForm):
     """An account, read with its own secrets or with a credential of the partner."""
 
     required_secrets = False
+    first_step = WhoseAccountForm
     label = forms.CharField(
         max_length=100, widget=UnfoldAdminTextInputWidget, help_text="The homeowner or fleet, for your own staff."
     )
@@ -105,15 +150,15 @@ class NewConnectionForm(SecretsForm):
     def __init__(self, data: Any, *, request: HttpRequest, rows: Sequence[Any]) -> None:
         super().__init__(data, request=request, rows=rows)
         choices: Any = self.fields["credential"]
-        choices.queryset = VendorCredential.objects.filter(**_first_step(request))
+        choices.queryset = VendorCredential.objects.filter(**self.chosen())
 
     def whose(self) -> Connection | VendorCredential:
-        return Connection(**_first_step(self.request))
+        return Connection(**self.chosen())
 
     def clean(self) -> dict[str, Any]:
         answers = super().clean()
         secrets = answers.pop("secrets")
-        return {**answers, **_first_step(self.request), "secrets": None if answers.get("credential") else secrets}
+        return {**answers, **self.chosen(), "secrets": None if answers.get("credential") else secrets}
 
     def try_at_vendor(self, secrets: dict[str, str]) -> None:
         credential = self.cleaned_data.get("credential")
@@ -129,13 +174,19 @@ class NewConnectionForm(SecretsForm):
             raise _not_accepted(error) from error
 
 
-def _first_step(request: HttpRequest) -> dict[str, Any]:
-    """Return partner and vendor as chosen in the first step; they stand in the address of the second."""
-    form = WhoseForm(request.GET, request=request)
-    if not form.is_valid():
-        msg = "Choose partner and vendor first."
-        raise ValidationError(msg)
-    return form.cleaned_data
+class ReconnectForm(SecretsForm):
+    """New keys of an account; nothing for one that is read with its owner's consent, which nobody else can give."""
+
+    def __init__(self, data: Any, *, request: HttpRequest, rows: Sequence[Any]) -> None:
+        super().__init__(data, request=request, rows=rows)
+        if isinstance(self.scheme, OAuth2Code):
+            self.help_steps = [_ONLY_ITS_OWNER]
+            self.fields.clear()
+
+    def try_at_vendor(self, secrets: dict[str, str]) -> None:
+        if isinstance(self.scheme, OAuth2Code):
+            raise ValidationError(_ONLY_ITS_OWNER)
+        super().try_at_vendor(secrets)
 
 
 def _form_field(field: Field, *, required: bool) -> forms.CharField:

@@ -113,7 +113,9 @@ def test_a_credential_of_another_partner_is_refused(
 
 
 def test_a_credential_is_added_tried_and_renewed(operator: Client, fleet: Any, vendor: FakeVendor) -> None:
-    operator.post(add_address(VendorCredential, fleet, "solaredge"), {"name": "New key", "api_key": SECRET})
+    operator.post(
+        f"{add_address(VendorCredential, fleet, 'solaredge')}&scheme=apikey", {"name": "New key", "api_key": SECRET}
+    )
     made = VendorCredential.objects.get(name="New key")
     waiting = factories.connection(fleet.partner, vendor="solaredge", credential=made, status="needs_reconnect")
     assert act(operator, "renew", made, api_key="another") == ["1 vendor credential got new keys."]
