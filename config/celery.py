@@ -34,6 +34,12 @@ app.conf.beat_schedule = {
     "send invitations": {"task": "onboarding.tasks.send_invitations", "schedule": 10.0, "options": {"expires": 10}},
     "ask to reconnect": {"task": "onboarding.tasks.ask_to_reconnect", "schedule": 60.0, "options": {"expires": 60}},
     "warn": {"task": "onboarding.tasks.warn", "schedule": 3600.0, "options": {"expires": 600}},
+    "settle enrollments": {
+        "task": "onboarding.tasks.settle_enrollments",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "forget trips": {"task": "onboarding.tasks.forget_trips", "schedule": 3600.0, "options": {"expires": 600}},
     "prune": {"task": "ingest.tasks.prune", "schedule": 3600.0, "options": {"expires": 600}},
 }
 

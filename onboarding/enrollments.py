@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 import structlog
@@ -40,20 +41,21 @@ def complete(*, session: JoinSession, connection: Connection, clock: Callable[[]
     return enrollment
 
 
-def settle(*, now: datetime) -> int:
+def settle(*, now: datetime, until: float) -> int:
     """Let enrollments follow their accounts: approved, rejected, ended, and homes that were found since.
 
-    Returns how many moved on.
+    Works until `until` (time.monotonic); the rest comes with the next tick. Returns how many moved on.
     """
     ended = Q(connection__status=_Account.DISCONNECTED)
     approved = Q(status=_Status.PENDING_VENDOR) & ~Q(connection__status=_Account.PENDING)
-    moved = list(_living().filter(ended | approved))
-    for enrollment in moved:
+    moved = 0
+    for enrollment in _some(_living().filter(ended | approved), until):
         _follow(enrollment, now)
-    homeless = Q(connection__systems__in=_new_homes())
-    for enrollment in _living().filter(homeless, status=_Status.ACTIVE).distinct():
+        moved += 1
+    homeless = _living().filter(status=_Status.ACTIVE, connection__in=_new_homes().values("connection"))
+    for enrollment in _some(homeless, until):
         take_in_homes(enrollment=enrollment, by="onboarding", now=now)
-    return len(moved)
+    return moved
 
 
 def forget_trips(*, now: datetime) -> int:
@@ -159,6 +161,13 @@ def _was_rejected(enrollment: Enrollment) -> bool:
 
 def _living() -> QuerySet[Enrollment]:
     return Enrollment.objects.filter(status__in=_LIVING).select_related("partner", "connection", "session")
+
+
+def _some(rows: QuerySet[Enrollment], until: float) -> Iterator[Enrollment]:
+    for row in rows.order_by("?")[:500]:  # else homes that cannot be taken in would keep the others waiting
+        if time.monotonic() > until:
+            return
+        yield row
 
 
 def _new_homes() -> QuerySet[System]:

@@ -9,7 +9,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from onboarding import advancing, alerts, expiry, invitation_mails, reminders
+from onboarding import advancing, alerts, enrollments, expiry, invitation_mails, reminders
 
 
 def _until() -> float:
@@ -40,3 +40,15 @@ def warn(**_: Any) -> None:
     now = timezone.now()
     for step in (expiry.end_expired, reminders.remind_due, alerts.warn_of_credentials, alerts.warn_of_consents):
         step(now=now)
+
+
+@shared_task
+def settle_enrollments(**_: Any) -> None:
+    """Let enrollments of Join flows follow their accounts."""
+    enrollments.settle(now=timezone.now(), until=_until())
+
+
+@shared_task
+def forget_trips(**_: Any) -> None:
+    """Delete the trips of Join flows that nothing came of."""
+    enrollments.forget_trips(now=timezone.now())

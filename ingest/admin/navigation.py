@@ -19,6 +19,10 @@ _GROUPS = {
         "onboarding.Journey": "footprint", "onboarding.Invitation": "forward_to_inbox",
         "onboarding.Consent": "handshake", "onboarding.JoinPage": "storefront",
     },
+    "Join flows": {
+        "onboarding.JoinFlow": "alt_route", "onboarding.Enrollment": "how_to_reg",
+        "onboarding.JoinSession": "conversion_path",
+    },
     "Delivery": {
         "ingest.GatewayQueue": "outbox", "ingest.Message": "mail", "ingest.Attempt": "error",
         "ingest.PullRun": "download",

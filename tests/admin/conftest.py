@@ -13,8 +13,8 @@ from django.utils import timezone
 from gateways.models import Gateway, Membership, Partner
 from ingest import connections, outbox, store
 from ingest.models import Attempt, Connection, Heartbeat, Message, Minute, PullRun
-from onboarding import invitations, journeys
-from onboarding.models import ChosenSystem, JoinPage, WalletChallenge
+from onboarding import flows, invitations, journeys, key_trips
+from onboarding.models import ChosenSystem, Enrollment, JoinPage, WalletChallenge
 from tests import factories
 
 
@@ -64,6 +64,19 @@ class Fleet:
             expires_at=now + timedelta(minutes=10),
         )  # fmt: skip
 
+    def add_flow(self) -> None:
+        """A flow of the partner's own site, and somebody who joined through it."""
+        now = timezone.now()
+        self.flow = flows.create_flow(
+            partner=self.partner, name="Website", redirect_uri="https://partner.example/done", vendors={"solis": None},
+            purposes=["rewards"], kinds=["pv"], by="test", now=now,
+        )  # fmt: skip
+        trip = key_trips.depart(flow=self.flow, vendor="solis", partner_state="s", user_reference="user-7", now=now)
+        self.enrollment = Enrollment.objects.create(
+            partner=self.partner, flow=self.flow, session=trip, connection=self.gateway.system.connection,
+            user_reference="user-7", status="active", created_at=now, settled_at=now,
+        )  # fmt: skip
+
     @property
     def gateway(self) -> Gateway:
         return self.gateways[0]
@@ -73,6 +86,7 @@ def make_fleet(**fields: Any) -> Fleet:
     fleet = Fleet(factories.partner(**fields))
     fleet.add_home()
     fleet.add_homeowner()
+    fleet.add_flow()
     Minute.objects.create(partner=fleet.partner, at=timezone.now(), delivered=5)
     Heartbeat.objects.get_or_create(name="beat", defaults={"at": timezone.now()})
     return fleet
