@@ -9,9 +9,9 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
-from unfold.decorators import display
 
 from gateways.access import Duty
 from gateways.admin import acts, columns, filters, second_factor
@@ -61,7 +61,7 @@ class VendorCredentialAdmin(TwoStepAdmin):
     def way_in(self, credential: VendorCredential) -> str:
         return connections.scheme_of(credential.vendor, credential.scheme).label
 
-    @display(description="expires", ordering="expires_at", label={"soon": "warning", "now": "danger"})
+    @admin.display(description="expires", ordering="expires_at")
     def expires(self, credential: VendorCredential) -> tuple[str, str]:
         if credential.expires_at is None:
             return "", "not known"
@@ -69,6 +69,8 @@ class VendorCredentialAdmin(TwoStepAdmin):
         urgency = "now" if left <= _VERY_SOON else "soon" if left <= _SOON else ""
         words = f"in {columns.age(left.total_seconds())}" if left > timedelta() else "expired"
         return urgency, f"{words}, {credential.expires_at:%Y-%m-%d}"
+
+    vars(expires)["label"] = {"soon": "warning", "now": "danger"}
 
     @admin.display(description="keys")
     def keys(self, credential: VendorCredential) -> str:
@@ -99,18 +101,22 @@ class VendorCredentialAdmin(TwoStepAdmin):
             return acts.ask(self, request, None, title=REVEAL.label, button=REVEAL.label, **selected)
         return self._revealed(request, credential)
 
-    def _revealed(self, request: HttpRequest, credential: VendorCredential) -> HttpResponse | None:
+    def _revealed(self, request: Any, credential: VendorCredential) -> HttpResponse | None:
         try:
             secrets = connections.reveal_credential(credential=credential, by=request.user, now=timezone.now())
         except self.refusals as error:
             messages.error(request, str(error))
             return None
-        scheme = connections.scheme_of(credential.vendor, credential.scheme)
-        page = acts.ask(
-            self, request, None, title=f"Keys of {credential}", back=columns.page(credential),
-            revealed=[(field.label, secrets.get(field.name, "")) for field in scheme.fields],
-        )  # fmt: skip
-        page.template_name = "admin/revealed.html"
+        fields = connections.scheme_of(credential.vendor, credential.scheme).fields
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Keys of {credential}",
+            "opts": self.opts,
+            "media": self.media,
+            "back": columns.page(credential),
+            "revealed": [(field.label, secrets.get(field.name, "")) for field in fields],
+        }
+        page = TemplateResponse(request, "admin/revealed.html", context)
         patch_cache_control(page, no_store=True, private=True)
         return page
 
