@@ -20,7 +20,7 @@ from ingest import statistics
 from ingest.models import Connection, Der, GatewayQueue, System
 from ingest.readings import Kind
 from ingest.statistics import Bucket, Step
-from onboarding import my_homes
+from onboarding import home_figures, my_homes
 
 
 @login_required
@@ -60,7 +60,7 @@ def chart(request: HttpRequest, serial: str, der: int) -> JsonResponse:
     today = timezone.now().astimezone(zone).date()
     if "month" in request.GET:
         first = _month(request.GET["month"], today)
-        following = my_homes.next_month(first)
+        following = home_figures.next_month(first)
         step = Step.DAY
     else:
         first = _day(request.GET.get("day", ""), today)
@@ -95,17 +95,19 @@ def _show(request: HttpRequest, gateway: Gateway) -> HttpResponse:
         "stages": stages,
         "under_way": not all(stage.done for stage in stages),
         "why_not_sent": my_homes.why_not_sent(gateway, system, queue),
-        "points_needed": my_homes.DAILY_POINTS,
+        "points_needed": home_figures.DAILY_POINTS,
         "several": my_homes.gateways_of(user_of(request)).count() > 1,
         "final": gateway.status not in {Gateway.Status.CREATED, Gateway.Status.REGISTERED},
         "tiles": getattr(settings, "MAP_TILES_URL", ""),
         "attribution": getattr(settings, "MAP_ATTRIBUTION", ""),
     }
     if system is not None:
+        connection = _own_connection(request, system)
         context |= {
-            "connection": _own_connection(request, system),
+            "connection": connection,
+            "refused": my_homes.part_names(connection) if connection else [],
             "nows": _nows(gateway),
-            "points": my_homes.points_of(system, queue, now),
+            "points": home_figures.points_of(system, queue, now),
             **_periods(request, system, now.astimezone(zone).date()),
         }
     return render(request, "home/home.html", context)
@@ -115,24 +117,24 @@ def _periods(request: HttpRequest, system: System, today: date) -> dict[str, Any
     """Return the day and the month that are looked at, with the addresses of those before and after."""
     day, month = _day(request.GET.get("day", ""), today), _month(request.GET.get("month", ""), today)
     ders = my_homes.ders_of(system)
-    following = my_homes.next_month(month)
+    following = home_figures.next_month(month)
     return {
         "today": today,
         "day": day,
         "day_before": day - timedelta(days=1),
         "day_after": day + timedelta(days=1) if day < today else None,
-        "days": [my_homes.day_of(der, day) for der in ders],
+        "days": [home_figures.day_of(der, day) for der in ders],
         "month": month,
         "month_before": (month - timedelta(days=1)).replace(day=1),
         "month_after": following if following <= today else None,
-        "months": [my_homes.month_of(der, month) for der in ders],
+        "months": [home_figures.month_of(der, month) for der in ders],
     }
 
 
-def _nows(gateway: Gateway) -> list[my_homes.Now]:
+def _nows(gateway: Gateway) -> list[home_figures.Now]:
     system = my_homes.system_of(gateway)
     now = timezone.now()
-    found = [my_homes.now_of(der, now) for der in my_homes.ders_of(system)] if system else []
+    found = [home_figures.now_of(der, now) for der in my_homes.ders_of(system)] if system else []
     return [one for one in found if one]
 
 
@@ -168,7 +170,7 @@ def _figures(der: Der, buckets: list[Bucket], step: Step, zone: ZoneInfo) -> dic
                 _kilowatts(b, inwards=inwards) if lines else _kilowatt_hours(b, inwards=inwards) for b in buckets
             ],
         }
-        for name, inwards in my_homes.FLOWS[Kind(der.kind)]
+        for name, inwards in home_figures.FLOWS[Kind(der.kind)]
     ]
     return {
         "kind": "lines" if lines else "bars",

@@ -35,10 +35,12 @@ class Shared:
 
     connection: Connection
     reads: str
-    active: Sequence[Consent]
+    active: Sequence[tuple[Consent, str]]
     ended: Sequence[Consent]
     kinds: Sequence[str]
+    refused: Sequence[str]
     last_sent_at: datetime | None
+    zone: str
 
 
 class SharingForm(forms.Form):
@@ -137,10 +139,12 @@ def _shared(connection: Connection) -> Shared:
     return Shared(
         connection=connection,
         reads=consent_texts.reads(connection.partner, connection.vendor),
-        active=active,
+        active=[(consent, consent_texts.purpose(consent.purpose, connection.partner)) for consent in active],
         ended=[consent for consent in rows if consent.ended_at],
         kinds=_names({kind for consent in active for kind in consent.kinds}),
+        refused=my_homes.part_names(connection),
         last_sent_at=queues.aggregate(last=Max("last_delivered_at"))["last"],
+        zone=my_homes.zone_of(connection.systems.exclude(gateway=None).first()).key,
     )
 
 

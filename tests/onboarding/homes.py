@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -91,3 +92,13 @@ def gateway_of(system: System) -> Gateway:
 
 def active_purposes(connection: Connection) -> set[str]:
     return set(consents.active(connection).values_list("purpose", flat=True))
+
+
+def confirmed(of: User) -> Client:
+    """A browser whose user has just typed the password again."""
+    client = browser(of)
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "reauthenticated": True}]
+    session["account_authentication_methods_user"] = str(of.pk)
+    session.save()
+    return client
