@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 BLACK, WHITE = "#000000", "#ffffff"
+ACCENT = "#7a0bd0"  # of static/css/site.css, where a partner has chosen none
 # What text and buttons of static/css/site.css stand on.
 LIGHT, DARK = ("#ffffff", "#f7f7f9"), ("#181d29", "#10141d")
 _ENOUGH = 4.5

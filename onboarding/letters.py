@@ -49,7 +49,7 @@ def reminder(journey: Journey) -> Letter:
             _("You began to connect your home and did not get to the end. Nothing you entered is lost."),
             _("Go on where you stopped, on this device or another one. We do not write about this again."),
         ],
-        link=absolute(reverse("join_welcome", args=[journey.partner.slug])),
+        link=way_on(journey),
         link_text=_("Go on"),
         stop_link=stop_link(journey.partner, journey.user),
     )
@@ -130,6 +130,14 @@ def consent_expires(consent: Consent, days: int) -> Letter:
 
 def greeting(name: str) -> str:
     return _("Hello %(name)s,") % {"name": name} if name else _("Hello,")
+
+
+def way_on(journey: Journey) -> str:
+    """Return where somebody goes on, on any device; a join page that is closed lets in who has signed in first."""
+    welcome = reverse("join_welcome", args=[journey.partner.slug])
+    page = getattr(journey.partner, "join_page", None)
+    is_open = page is None or page.open
+    return absolute(welcome if is_open else reverse("account_login", query={"next": welcome}))
 
 
 def stop_link(partner: Partner, user: User) -> str:

@@ -21,6 +21,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from gateways.access import Duty
+from gateways.admin import maps
 
 _REFUSALS_SHOWN = 10
 
@@ -93,7 +94,14 @@ def act(
 
 def ask(admin: Any, request: HttpRequest, form: forms.Form | None, **context: Any) -> HttpResponse:
     """Show a page that asks for a form's answers or for a confirmation."""
-    page = {**admin.admin_site.each_context(request), "opts": admin.opts, "form": form, "media": admin.media, **context}
+    page = {
+        **admin.admin_site.each_context(request),
+        "opts": admin.opts,
+        "form": form,
+        "media": admin.media,
+        **maps.context(),
+        **context,
+    }
     return TemplateResponse(request, "admin/act.html", page)
 
 

@@ -37,6 +37,11 @@ class JoinPageForm(forms.ModelForm):  # type: ignore[type-arg]  # Django has no 
     )
     no_logo = forms.BooleanField(label="Without a logo", required=False, widget=UnfoldBooleanSwitchWidget)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # A color field of a browser has no empty: it would send black.
+        self.initial["color"] = self.initial.get("color") or colors.ACCENT
+
     class Meta:
         widgets = {"color": UnfoldAdminColorInputWidget}
 

@@ -17,7 +17,7 @@ from gateways.admin import columns, filters
 from gateways.admin.acts import act
 from gateways.admin.base import PartnerAdmin
 from ingest.admin.base import REFUSALS, vendor
-from onboarding import emails, journeys, reminders, wizard
+from onboarding import emails, journeys, letters, reminders, wizard
 from onboarding.admin.journey_pages import FunnelView, HelpView
 from onboarding.models import ChosenSystem, Journey, JourneyEntry
 
@@ -140,7 +140,7 @@ class JourneyAdmin(PartnerAdmin):
     @admin.display(description="link to go on")
     def way_on(self, journey: Journey) -> str:
         """Return where the homeowner goes on, after signing in with their own address."""
-        return emails.absolute(reverse("join_welcome", args=[journey.partner.slug]))
+        return letters.way_on(journey)
 
     @admin.display(description="homes")
     def homes(self, journey: Journey) -> SafeString | str:

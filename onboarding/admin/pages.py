@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views import View
 
+from gateways.admin import maps
+
 
 class AdminPage(View):
     """A page that stands in the frame of the admin and belongs to a model's."""
@@ -23,5 +25,12 @@ class AdminPage(View):
 
     def show(self, template: str, title: str, **context: Any) -> HttpResponse:
         site = self.model_admin.admin_site.each_context(self.request)
-        page = {**site, "opts": self.model_admin.opts, "media": self.model_admin.media, "title": title, **context}
+        page = {
+            **site,
+            "opts": self.model_admin.opts,
+            "media": self.model_admin.media,
+            "title": title,
+            **maps.context(),
+            **context,
+        }
         return TemplateResponse(self.request, template, page).render()

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from gateways.models import Gateway, Membership, Partner
-from onboarding import consents, funnel, invitations, journeys
+from onboarding import colors, consents, funnel, invitations, journeys
 from onboarding.models import Invitation, JoinPage, Journey
 from tests import factories
 from tests.admin.conftest import staff
@@ -313,6 +313,12 @@ def test_what_is_no_small_picture_is_no_logo(operator: Client, join_page: JoinPa
     assert "upload" in shown.context["adminform"].form.errors
     join_page.refresh_from_db()
     assert join_page.logo is None
+
+
+def test_a_page_without_a_color_offers_ours_and_not_black(operator: Client, join_page: JoinPage) -> None:
+    JoinPage.objects.update(color="")
+    page = operator.get(address(join_page, "change", join_page.pk)).content
+    assert f'value="{colors.ACCENT}"'.encode() in page
 
 
 def test_a_join_page_takes_no_type_of_another_partner(operator: Client, join_page: JoinPage) -> None:

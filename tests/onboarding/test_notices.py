@@ -16,7 +16,7 @@ from ingest import connections
 from ingest.models import Connection, VendorCredential
 from onboarding import alerts, consents, expiry, journeys, letters, notices, reminders
 from onboarding.emails import Letter, NotSent
-from onboarding.models import Consent, Journey, Notice
+from onboarding.models import Consent, JoinPage, Journey, Notice
 from tests import factories
 
 NOW = factories.NOW
@@ -130,6 +130,13 @@ def test_a_link_that_was_tampered_with_stops_nothing(client: Client, partner: Pa
     token = letters.stop_link(partner, anna).rstrip("/").rpartition("/")[2]
     assert client.post(reverse("no_reminders", args=[token[:-1] + "x"])).status_code == 404
     assert notices.wants_reminders(partner.pk, anna.pk)
+
+
+def test_the_reminder_leads_to_the_sign_in_where_the_join_page_is_closed(journey: Journey, mailoutbox: Any) -> None:
+    gateway_type = factories.gateway_type(journey.partner)
+    JoinPage.objects.create(partner=journey.partner, gateway_type=gateway_type, open=False)
+    assert reminders.remind(journey=Journey.objects.get(), now=NOW)
+    assert "/accounts/login/?next=%2Fjoin%2Fsunny%2F" in mailoutbox[0].body
 
 
 def test_the_reminder_speaks_the_language_of_the_invitation(partner: Partner, anna: User) -> None:
