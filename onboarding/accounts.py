@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import allauth.account.forms
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.urls import reverse
 
 from onboarding import invitations
+from onboarding.models import Journey
 from onboarding.views import branding
 
 
@@ -23,14 +28,28 @@ class AccountAdapter(DefaultAccountAdapter):
         return invitation is not None and invitation.accepted_at is None
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
-        """Return the admin for staff, the home page for homeowners."""
+        assert isinstance(request.user, User)  # noqa: S101  allauth asks after signing in
         return front_page(request.user)
 
     def get_signup_redirect_url(self, request: HttpRequest) -> str:
         return self.get_login_redirect_url(request)
 
 
-def front_page(user: object) -> str:
-    """Return the page that somebody who is signed in begins with."""
-    staff = isinstance(user, User) and (user.is_staff or user.memberships.exists())
-    return reverse("admin:index" if staff else "home")
+class SignupForm(allauth.account.forms.SignupForm):
+    """allauth's form, with the address that an invitation was mailed to; it is still to be confirmed."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        request = context.request
+        page = branding.of_browser(request)
+        invitation = invitations.of_browser(request, page.partner) if page else None
+        if invitation:
+            self.fields["email"].initial = invitation.email
+
+
+def front_page(user: User) -> str:
+    """Return where somebody begins who has signed in: at the admin, or at the journey under way, or at home."""
+    if user.is_staff:
+        return reverse("admin:index")
+    journey = Journey.objects.filter(user=user, finished_at=None, abandoned_at=None).first()
+    return reverse("join_start", args=[journey.partner.slug]) if journey else reverse("home")

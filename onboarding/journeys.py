@@ -18,6 +18,7 @@ from gateways.events import By
 from gateways.models import Partner, Wallet
 from ingest import connections
 from ingest.models import Connection, System
+from ingest.readings import Kind
 from onboarding import actions, consents, invitations
 from onboarding.models import ChosenSystem, Consent, Invitation, Journey, JourneyEntry
 
@@ -98,7 +99,7 @@ def agree(
     journey = _open(journey)
     given = consents.give(
         partner=journey.partner, user=journey.user, vendor=journey.vendor, connection=journey.connection,
-        purposes=purposes, kinds=sorted(kinds), language=language, now=now,
+        purposes=purposes, kinds=[kind.value for kind in Kind if kind in kinds], language=language, now=now,
     )  # fmt: skip
     if journey.connection:
         _apply_kinds(journey.connection, given)

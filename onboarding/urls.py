@@ -20,5 +20,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("join/<slug:slug>/stop/", welcome.stop, name="join_stop"),
     path("join/<slug:slug>/wallet/challenge/", wallet.challenge, name="join_challenge"),
     path("join/<slug:slug>/<slug:step>/", steps.page, name="join_step"),
-    path("home/", welcome.arrived, name="home"),
 ]

@@ -18,11 +18,17 @@ from gateways.models import Partner
 from onboarding.models import WalletChallenge
 
 LIFETIME = timedelta(minutes=10)
+_HOUR = timedelta(hours=1)
+_MOST_AN_HOUR = 30
 
 
 def challenge(*, user: User, partner: Partner, address: str, now: datetime) -> WalletChallenge:
     """Make the words that the holder of `address` signs. Raises ValidationError for what is no wallet."""
     address = wallets.parse_address(address)
+    mine = WalletChallenge.objects.filter(user=user)
+    mine.filter(used_at=None, created_at__lt=now - _HOUR).delete()
+    if mine.filter(created_at__gte=now - _HOUR).count() >= _MOST_AN_HOUR:
+        raise ValidationError(_("This was tried very often. Go on without proof for now, and try again in an hour."))
     return WalletChallenge.objects.create(
         user=user, partner=partner, address=address, created_at=now, expires_at=now + LIFETIME,
         message=_words(partner, address, now),

@@ -41,7 +41,11 @@ def auth_granted(request: HttpRequest, vendor: str) -> HttpResponse:
 
 def _on_with_journey(request: HttpRequest, session: JoinSession, connection: Connection) -> HttpResponse:
     assert session.journey is not None  # noqa: S101  the caller looked
-    journey = journeys.attach(journey=session.journey, connection=connection, now=timezone.now())
+    try:
+        journey = journeys.attach(journey=session.journey, connection=connection, now=timezone.now())
+    except journeys.Over as error:
+        messages.info(request, " ".join(error.messages))
+        return redirect("join_welcome", session.partner.slug)
     for trouble in linking.look_around(connection, clock=timezone.now):
         messages.warning(request, trouble)
     return redirect(step_url(session.partner.slug, wizard.next_step(journey)))

@@ -117,7 +117,7 @@ class StepView(ABC, View):
             "journey": self.journey,
             "step": self.step,
             "progress": wizard.progress(self.journey, self.step),
-            "vendor": vendors.adapter_class(chosen) if chosen else None,
+            "vendor": vendors.adapter_class(chosen).label if chosen else "",
         }
 
 

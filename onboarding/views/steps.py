@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -17,7 +18,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from gateways.models import Gateway
-from ingest import duplicates, vendors
+from ingest import duplicates, health, vendors
 from ingest.models import System
 from ingest.vendors.base import VendorAdapter
 from onboarding import colors, consent_texts, consents, countries, journeys, linking, steps, tasks
@@ -26,6 +27,23 @@ from onboarding.models import Consent
 from onboarding.views.connect import ConnectView
 from onboarding.views.journey import StepView, closed
 from onboarding.views.wallet import WalletView
+
+
+@dataclass(frozen=True)
+class _Brand:
+    """A vendor as its card shows it. Templates would call the adapter's class, so it does not go there."""
+
+    slug: str
+    label: str
+    color: str
+    ink: str
+    beta: bool
+    status: health.Health
+
+    @classmethod
+    def of(cls, adapter: type[VendorAdapter], now: datetime) -> _Brand:
+        status = health.vendor_status(adapter.slug, now)
+        return cls(adapter.slug, adapter.label, adapter.color, colors.ink_on(adapter.color), adapter.beta, status)
 
 
 class BrandView(StepView):
@@ -46,14 +64,15 @@ class BrandView(StepView):
 
     def context(self) -> dict[str, Any]:
         country, words = self._country(), self.request.GET.get("q", "").strip()[:50]
-        offered = [vendors.adapter_class(slug) for slug in linking.offered(self.page.partner, timezone.now())]
+        now = timezone.now()
+        offered = [vendors.adapter_class(slug) for slug in linking.offered(self.page.partner, now)]
         shown = [adapter for adapter in offered if countries.has(adapter, country) and _named(adapter, words)]
         return {
             **super().context(),
             "countries": countries.choices(),
             "country": country,
             "words": words,
-            "brands": [{"adapter": adapter, "ink": colors.ink_on(adapter.color)} for adapter in shown],
+            "brands": [_Brand.of(adapter, now) for adapter in shown],
         }
 
     def _country(self) -> str:
@@ -99,7 +118,7 @@ class SharingView(StepView):
 
 
 @dataclass(frozen=True)
-class Home:
+class _Home:
     """A system as the page shows it. `taken` says why it cannot join; `mine` whether that is this homeowner's doing."""
 
     system: System
@@ -140,10 +159,10 @@ class HomesView(StepView):
             "withheld": connection.withheld_kinds if connection else [],
         }
 
-    def _homes(self) -> list[Home]:
+    def _homes(self) -> list[_Home]:
         systems = System.objects.filter(connection=self.journey.connection, gone_at=None)
         listed = systems.select_related("gateway", "connection").prefetch_related("ders")
-        return [Home(system, *_taken(system, self.user)) for system in listed]
+        return [_Home(system, *_taken(system, self.user)) for system in listed]
 
 
 class PlaceView(StepView):

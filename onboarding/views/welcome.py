@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
@@ -86,9 +85,3 @@ def stop(request: HttpRequest, slug: str) -> HttpResponse:
     else:
         messages.success(request, _("You have left. Nothing was shared, and you can begin again at any time."))
     return redirect("join_welcome", slug)
-
-
-@login_required
-def arrived(request: HttpRequest) -> HttpResponse:
-    """Stand in for the home page until there is one."""
-    return render(request, "join/arrived.html")
