@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from ingest import vendors
+from ingest import connections, vendors
+from tests import factories
 from tests.factories import NOW
-from tests.ingest.vendor import POLICY, Fake, hourly, with_homes
+from tests.ingest.consenting import APP, Cloud, Consenting
+from tests.ingest.vendor import POLICY, Fake, home, hourly, with_homes
 
 
 class Time:
@@ -43,3 +47,23 @@ def vendor(monkeypatch):
 def account(vendor):
     """A connection with one home at the vendor, known and with an active gateway."""
     return with_homes(vendor, "home")
+
+
+@pytest.fixture
+def cloud(vendor, monkeypatch, settings, tmp_path) -> Iterator[Cloud]:
+    """The vendor with its token endpoint; receipts of a test are its own."""
+    monkeypatch.setitem(vendors.VENDORS, "solis", "tests.ingest.consenting.Consenting")
+    vendors.adapter_class.cache_clear()
+    monkeypatch.setattr(Consenting, "homes", [home("home")], raising=False)
+    running = Cloud()
+    settings.SANDBOX_URL, settings.VAR_DIR = running.url, tmp_path
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def app(cloud):
+    """The partner's application."""
+    return connections.add_credential(
+        partner=factories.partner(), vendor="solis", name="app", secrets=APP, by="test", now=NOW
+    )

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -17,92 +16,36 @@ from django.db import connections as databases
 
 from gateways import vault
 from gateways.models import Event
-from ingest import connections, consents, receipts, tokens, vendors
+from ingest import connections, consents, receipts, tokens
 from ingest.models import Connection, PullRun, System
 from ingest.vendors.base import Tokens
 from ingest.vendors.errors import VendorAuthFailed, VendorUnavailable
 from tests import factories
 from tests.factories import NOW
-from tests.ingest.consenting import APP, FIRST, LIFE, Cloud, Consenting
-from tests.ingest.vendor import home, pull_once
+from tests.ingest.consenting import FIRST, LIFE, Consenting
+from tests.ingest.consents import (
+    HALF,
+    NEW,
+    SECOND,
+    bearer,
+    connect,
+    crash,
+    disconnect,
+    held,
+    lease,
+    names,
+    reconnect,
+    tick,
+)
+from tests.ingest.vendor import pull_once
 from tests.processes.portal import ROOT, _database_url
 
 pytestmark = pytest.mark.django_db
-
-FOREVER = float("inf")
-HALF = LIFE / 2
-SECOND = timedelta(seconds=1)
-NEW = Tokens("SECRET-new", "SECRET-new-refresh", LIFE, account="anna")
-
-
-@pytest.fixture
-def cloud(vendor, monkeypatch, settings, tmp_path) -> Iterator[Cloud]:
-    """The vendor with its token endpoint; receipts of a test are its own."""
-    monkeypatch.setitem(vendors.VENDORS, "solis", "tests.ingest.consenting.Consenting")
-    vendors.adapter_class.cache_clear()
-    monkeypatch.setattr(Consenting, "homes", [home("home")], raising=False)
-    running = Cloud()
-    settings.SANDBOX_URL, settings.VAR_DIR = running.url, tmp_path
-    yield running
-    running.close()
-
-
-@pytest.fixture
-def app(cloud):
-    """The partner's application."""
-    return connections.add_credential(
-        partner=factories.partner(), vendor="solis", name="app", secrets=APP, by="test", now=NOW
-    )
 
 
 @pytest.fixture
 def account(app):
     return connect(app)
-
-
-def connect(app, given=FIRST, **more):
-    return connections.connect(
-        partner=app.partner, vendor="solis", label="Anna", credential=app, given=given, by="test", now=NOW, **more
-    )
-
-
-def reconnect(account, app, given, now):
-    return connections.reconnect(connection=account, credential=app, given=given, by="test", now=now)
-
-
-def bearer(account, time, refused=None):
-    """The access token that a worker would use now."""
-    fresh = Connection.objects.select_related("partner", "credential").get(pk=account.pk)
-    return connections.open_adapter(fresh, clock=time, count=False).http._bearer(refused)
-
-
-def held(account):
-    return tokens._open(Connection.objects.get(pk=account.pk))
-
-
-def lease(account, now, seconds=40):
-    """Somebody took the lease and is gone."""
-    assert tokens._claim(account, now)
-    Connection.objects.update(refresh_leased_until=now + timedelta(seconds=seconds))
-
-
-def crash(account, time, monkeypatch):
-    """Renew, and be gone before the database has what came; the lease is free again."""
-    with monkeypatch.context() as patched:
-        patched.setattr(tokens, "_commit", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            bearer(account, time)
-
-
-def names(*wanted):
-    found = Event.objects.order_by("sequence").values_list("name", flat=True)
-    return [name for name in found if name.partition(".")[2] in wanted]
-
-
-def tick(time):
-    consents.take_up_receipts(now=time())
-    consents.renew_due(clock=time, until=FOREVER)
-    consents.revoke_due(clock=time, until=FOREVER)
 
 
 # --- when ------------------------------------------------------------------------------------------------------------
@@ -314,111 +257,6 @@ def test_a_receipt_is_sealed_and_for_our_eyes_only(cloud, account, time, monkeyp
     (written,) = (django_settings.VAR_DIR / "tokens").iterdir()
     assert (written.stat().st_mode & 0o777, written.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert "SECRET" not in written.read_text()
-
-
-# --- accounts that are not pulled ------------------------------------------------------------------------------------
-
-
-def test_paused_accounts_are_kept_alive_once_a_week(cloud, account, time):
-    connections.pause(connection=account, by="test", now=NOW)
-    time.now = NOW + timedelta(days=7) - SECOND
-    tick(time)
-    assert cloud.asked == []
-    for week in (1, 2):
-        time.now = NOW + timedelta(days=7 * week)
-        tick(time)
-        tick(time)
-        assert cloud.count("token") == week
-
-
-def test_a_paused_account_whose_consent_ended_is_said_to_need_its_owner_and_not_asked_again(cloud, account, time):
-    connections.pause(connection=account, by="test", now=NOW)
-    cloud.ended, time.now = True, NOW + timedelta(days=7)
-    tick(time)
-    tick(time)
-    assert (Connection.objects.get().status, cloud.count("token")) == ("needs_reconnect", 1)
-
-
-def test_tokens_that_no_pull_came_to_are_renewed_by_the_tick(cloud, account, time):
-    time.now = NOW + HALF + timedelta(minutes=2)
-    tick(time)
-    assert (held(account).access_token, Connection.objects.get().status) == ("SECRET-access-1", "active")
-
-
-def test_a_vendor_that_does_not_answer_is_not_asked_for_every_account(cloud, account, app, time):
-    connect(app, Tokens("SECRET-b", "SECRET-c", LIFE, account="berta"))
-    cloud.status["token"], time.now = 503, NOW + LIFE
-    tick(time)
-    assert cloud.count("token") == 1
-
-
-# --- the end ---------------------------------------------------------------------------------------------------------
-
-
-def disconnect(account, now=NOW):
-    connections.disconnect(connection=account, by="test", now=now)
-
-
-def forgotten(account):
-    row = Connection.objects.get(pk=account.pk)
-    return (row.secrets, row.credential, row.tokens_expire_at, row.revoke_due_at) == ("", None, None, None)
-
-
-def said():
-    return [event.data["at_vendor"] for event in Event.objects.filter(name="connection.revoked")]
-
-
-def test_a_disconnected_account_gives_its_consent_back_with_the_next_tick(cloud, account, time):
-    disconnect(account)
-    assert (cloud.asked, forgotten(account)) == ([], False)
-    tick(time)
-    tick(time)
-    assert (cloud.revoked, cloud.count("revoke"), forgotten(account), said()) == (True, 1, True, [True])
-
-
-def test_a_vendor_that_is_down_is_asked_every_hour_for_a_week(cloud, account, time):
-    disconnect(account)
-    cloud.status["revoke"] = 503
-    tick(time)
-    tick(time)
-    assert (cloud.count("revoke"), forgotten(account)) == (1, False)
-    time.now = NOW + timedelta(hours=1)
-    tick(time)
-    assert (cloud.count("revoke"), said()) == (2, [])
-    time.now = NOW + timedelta(days=7)
-    tick(time)
-    assert (cloud.count("revoke"), forgotten(account), said()) == (3, True, [False])
-
-
-@pytest.mark.parametrize("status", [404, 400], ids=["no such call", "not known any more"])
-def test_where_there_is_nothing_to_give_back_the_tokens_are_forgotten(cloud, account, time, status):
-    disconnect(account)
-    cloud.status["revoke"] = status
-    tick(time)
-    assert (forgotten(account), said()) == (True, [False])
-
-
-def test_an_account_that_was_connected_again_in_time_keeps_its_consent(cloud, account, app, time):
-    disconnect(account)
-    stale = account_of(account)
-    reconnect(account, app, NEW, NOW)
-    connections.revoke(connection=stale, clock=time)
-    assert (cloud.asked, said(), held(account).access_token) == ([], [], "SECRET-new")
-
-
-def test_the_token_that_is_given_back_is_the_one_a_killed_worker_received(cloud, account, time, monkeypatch):
-    time.now = NOW + HALF
-    crash(account, time, monkeypatch)
-    disconnect(account, time.now)
-    consents.revoke_due(clock=time, until=FOREVER)
-    assert (cloud.revoked, forgotten(account), receipts.waiting()) == (True, True, [])
-
-
-def test_nothing_is_given_back_while_somebody_renews_it(cloud, account, time):
-    disconnect(account)
-    lease(account, NOW)
-    tick(time)
-    assert (cloud.asked, forgotten(account)) == ([], False)
 
 
 def test_an_account_without_a_consent_has_no_token(cloud, account):
