@@ -109,8 +109,9 @@ def _enroll(*, session: JoinSession, connection: Connection, now: datetime) -> E
     _agree(session, flow, connection, now)
     same = {"flow": flow, "connection": connection, "user_reference": session.user_reference}
     enrollment = Enrollment.objects.filter(**same).first()
-    for other in _living().filter(connection=connection).exclude(pk=enrollment.pk if enrollment else None):
-        _move(other, _Status.ENDED, events.ENROLLMENT_ENDED, "homeowner", now)
+    for other in _living().filter(connection=connection):
+        if other != enrollment:
+            _move(other, _Status.ENDED, events.ENROLLMENT_ENDED, "homeowner", now)
     name = events.ENROLLMENT_RENEWED if enrollment else events.ENROLLMENT_CREATED
     enrollment = enrollment or Enrollment(partner=session.partner, created_at=now, **same)
     pending = connection.status == _Account.PENDING

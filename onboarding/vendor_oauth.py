@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -87,7 +88,7 @@ def arrive(
         connection = linking.link_consent(session, given, clock=clock)
     except linking.LinkRefused as error:
         raise failed(session, error.code, str(error)) from error
-    except connections.ValidationError as error:
+    except ValidationError as error:
         raise failed(session, "access_denied", " ".join(error.messages)) from error
     return session, connection
 

@@ -356,7 +356,7 @@ def test_the_same_callback_twice_at_once_makes_one_enrollment(vendor):
 
     def answer():
         twin = Client()
-        twin.cookies = browser.cookies.copy()
+        twin.cookies.load(browser.cookies.output(header=""))
         barrier.wait()
         replies.append(site.told(come_back(twin, code="anna", state=state)))
         database.close()
