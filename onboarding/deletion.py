@@ -105,6 +105,7 @@ def forget_given_back() -> int:
     )  # fmt: skip
     ids = list(left.values_list("pk", flat=True))
     Connection.objects.filter(pk__in=ids).delete()
+    Connection.history.filter(id__in=ids).delete()
     return len(ids)
 
 

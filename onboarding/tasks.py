@@ -9,7 +9,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from onboarding import advancing, alerts, enrollments, expiry, invitation_mails, reminders
+from onboarding import advancing, alerts, deletion, enrollments, expiry, invitation_mails, reminders
 
 
 def _until() -> float:
@@ -52,3 +52,9 @@ def settle_enrollments(**_: Any) -> None:
 def forget_trips(**_: Any) -> None:
     """Delete the trips of Join flows that nothing came of."""
     enrollments.forget_trips(now=timezone.now())
+
+
+@shared_task
+def forget_accounts(**_: Any) -> None:
+    """Delete the accounts of homeowners who have left, once their consent is given back at the vendor."""
+    deletion.forget_given_back()

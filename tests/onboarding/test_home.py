@@ -177,7 +177,7 @@ def test_a_home_of_somebody_else_is_not_found(villa, stranger):
 
 
 def test_a_chart_of_a_neighbors_device_is_not_found_under_ones_own_home(signed_in, anna, villa):
-    foreign = homes.home(homes.user("bo@example.com")).ders.first()
+    foreign = homes.home(homes.user("bo@example.com")).ders.get(kind="pv")
     assert signed_in.get(reverse("home_chart", args=[homes.gateway_of(villa).serial, foreign.pk])).status_code == 404
 
 
