@@ -45,7 +45,9 @@ def warn_of_consents(*, now: datetime) -> int:
         ended_at=None, connection__isnull=False, user__isnull=False, user__is_active=True,
         expires_at__range=(now, now + timedelta(days=max(DAYS_BEFORE))),
     )  # fmt: skip
-    return sum(_warn_homeowner(consent, now) for consent in rows.select_related("user", "partner__join_page"))
+    return sum(
+        _warn_homeowner(consent, now) for consent in rows.select_related("user", "connection", "partner__join_page")
+    )
 
 
 def _ask(connection: Connection, now: datetime) -> bool:
@@ -76,13 +78,14 @@ def _warn_staff(credential: VendorCredential, now: datetime) -> bool:
 
 
 def _warn_homeowner(consent: Consent, now: datetime) -> bool:
-    assert consent.user is not None  # noqa: S101  the caller chose those that have one
+    user, connection = consent.user, consent.connection
+    assert user is not None and connection is not None  # noqa: S101, PT018  the caller chose those that have both
     days = letters.days_until(consent.expires_at, now)
     return _send(
         CONSENT,
-        f"connection {consent.connection_id} {_stage(consent.expires_at, days)}",
-        lambda: letters.consent_expires(consent, days),
-        to=[consent.user.email],
+        f"connection {connection.uid} {_stage(consent.expires_at, days)}",
+        lambda: letters.consent_expires(consent, connection, days),
+        to=[user.email],
         language=consent.language,
         partner=consent.partner,
         now=now,

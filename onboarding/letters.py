@@ -1,4 +1,4 @@
-"""The words of the mails that the portal writes, in the language that is active."""
+"""The words of the mails that the portal writes: to homeowners in the language that is active, to staff in English."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.core import signing
+from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -65,49 +66,40 @@ def reconnect(connection: Connection) -> Letter:
             % {"vendor": _vendor(connection.vendor)},
             _("Connect it again with one tap. What your home measures meanwhile is fetched afterwards."),
         ],
-        link=absolute(reverse("home")),
+        link=absolute(reverse("home_reconnect", args=[connection.uid])),
         link_text=_("Reconnect"),
     )
 
 
 def staff_reconnect(connection: Connection) -> Letter:
     """Tell a partner's staff that an account without an owner of ours needs new keys or a new consent."""
-    name = {"vendor": _vendor(connection.vendor), "account": connection.label}
+    vendor = _vendor(connection.vendor)
     return Letter(
-        subject=_("Reconnect %(vendor)s: %(account)s") % name,
+        subject=f"Reconnect {vendor}: {connection.label}",
         paragraphs=[
-            _("%(vendor)s refuses the account “%(account)s”. It is not read until somebody connects it again.") % name,
-            _("What it measures meanwhile is fetched afterwards, as far back as %(vendor)s keeps it.") % name,
+            f"{vendor} refuses the account “{connection.label}”. It is not read until somebody connects it again.",
+            f"What it measures meanwhile is fetched afterwards, as far back as {vendor} keeps it.",
         ],
         link=absolute(reverse("admin:ingest_connection_change", args=[connection.pk])),
-        link_text=_("Open the connection"),
+        link_text="Open the connection",
     )
 
 
 def credential_expires(credential: VendorCredential, days: int) -> Letter:
     """Warn a partner's staff that what they have from a vendor ends soon."""
-    name = {"vendor": _vendor(credential.vendor), "name": credential.name}
-    accounts = credential.connections.count()
+    vendor, accounts = _vendor(credential.vendor), credential.connections.count()
     return Letter(
-        subject=ngettext(
-            "%(name)s (%(vendor)s) expires in %(days)d day", "%(name)s (%(vendor)s) expires in %(days)d days", days
-        )
-        % {**name, "days": days},
+        subject=f"{credential.name} ({vendor}) expires in {days} day{pluralize(days)}",
         paragraphs=[
-            ngettext(
-                "%(count)d account is read with it, and is not read any more when it has expired.",
-                "%(count)d accounts are read with it, and are not read any more when it has expired.",
-                accounts,
-            )
-            % {"count": accounts},
-            _("Get a new one from %(vendor)s and replace the keys in the portal.") % name,
+            f"{accounts} account{pluralize(accounts)} will not be read any more when it has expired.",
+            f"Get a new one from {vendor} and replace the keys in the portal.",
         ],
         link=absolute(reverse("admin:ingest_vendorcredential_change", args=[credential.pk])),
-        link_text=_("Replace the keys"),
+        link_text="Replace the keys",
     )
 
 
-def consent_expires(consent: Consent, days: int) -> Letter:
+def consent_expires(consent: Consent, connection: Connection, days: int) -> Letter:
     """Warn a homeowner that what they agreed to ends soon."""
     vendor = _vendor(consent.vendor)
     return Letter(
@@ -123,8 +115,8 @@ def consent_expires(consent: Consent, days: int) -> Letter:
             % {"date": date_format(consent.expires_at), "vendor": vendor},
             _("If you would like to go on, agree again. If not, you need not do anything."),
         ],
-        link=absolute(reverse("home")),
-        link_text=_("See what you share"),
+        link=absolute(reverse("home_sharing", args=[connection.uid])),
+        link_text=_("Agree again"),
     )
 
 

@@ -161,7 +161,7 @@ def test_an_owner_is_asked_once_each_time_the_account_is_lost(partner: Partner, 
     lose(connection, NOW)
     assert [alerts.ask_to_reconnect(now=NOW), alerts.ask_to_reconnect(now=NOW + DAY)] == [1, 0]
     assert mailoutbox[0].to == ["anna@example.com"]
-    assert "/home/" in mailoutbox[0].body
+    assert f"/home/consents/{connection.uid}/reconnect/" in mailoutbox[0].body
     lose(connection, NOW + 2 * DAY)
     assert alerts.ask_to_reconnect(now=NOW + 2 * DAY) == 1
 
