@@ -107,17 +107,13 @@ def agree(
     return journey
 
 
-@transaction.atomic
 def attach(*, journey: Journey, connection: Connection, now: datetime) -> Journey:
-    """Go on with the account that was just connected."""
-    journey = _open(journey)
-    if journey.connection_id != connection.pk:
-        journey.chosen.all().delete()
-    journey.connection = connection
-    consents.attach(connection=connection, user=journey.user, now=now)
-    _apply_kinds(connection, consents.active(connection))
-    _save(journey, CONNECTED, now, connection.vendor)
-    return journey
+    """Go on with the account that was just connected; on a journey that is over it is not wanted any more."""
+    try:
+        return _attach(journey, connection, now)
+    except Over:
+        _let_go(connection, "homeowner", now)
+        raise
 
 
 @transaction.atomic
@@ -212,6 +208,18 @@ def note(journey: Journey, what: str, now: datetime, detail: str = "") -> None:
         JourneyEntry.objects.create(journey=journey, at=now, what=what, detail=detail[:300])
 
 
+@transaction.atomic
+def _attach(journey: Journey, connection: Connection, now: datetime) -> Journey:
+    journey = _open(journey)
+    if journey.connection_id != connection.pk:
+        journey.chosen.all().delete()
+    journey.connection = connection
+    consents.attach(connection=connection, user=journey.user, now=now)
+    _apply_kinds(connection, consents.active(connection))
+    _save(journey, CONNECTED, now, connection.vendor)
+    return journey
+
+
 def _open(journey: Journey) -> Journey:
     journey = (
         Journey.objects.select_for_update(of=("self",))
@@ -231,10 +239,16 @@ def _save(journey: Journey, what: str, now: datetime, detail: str = "") -> None:
 
 
 def _leave(journey: Journey, by: By, now: datetime) -> None:
-    """Let go of an account that no home came of."""
     connection, journey.connection = journey.connection, None
     journey.chosen.all().delete()
-    if connection and not connection.systems.filter(gateway__isnull=False).exists():
+    if connection:
+        _let_go(connection, by, now)
+
+
+@transaction.atomic
+def _let_go(connection: Connection, by: By, now: datetime) -> None:
+    """Disconnect an account, unless a home came of it."""
+    if not connection.systems.filter(gateway__isnull=False).exists():
         for consent in consents.active(connection):
             consents.end(consent=consent, ending=Consent.Ending.STOPPED, by=by, now=now)
         connections.disconnect(connection=connection, by=by, now=now)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import base58
 import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.contrib.auth.models import User
 from django.core import mail
 from django.test import Client
 
@@ -54,6 +55,33 @@ class Homeowner:
         """Return the step that the journey stands at, as the browser is sent there."""
         return self.browser.get(self.url("start"))["Location"].split("/")[-2]
 
+    def enter(self) -> User:
+        """Be signed in already, and begin."""
+        user, _ = User.objects.get_or_create(username=self.email, email=self.email)
+        self.browser.force_login(user)
+        self.browser.post(self.url("start"))
+        return user
+
+    @property
+    def journey(self) -> Journey:
+        return Journey.objects.filter(user__email=self.email).latest("created_at")
+
+    def go_to(self, step: str, vendor: str = "solis") -> None:
+        """Do what comes before a step."""
+        self.enter()
+        self.agree(vendor)
+        if step == "connect":
+            return
+        self.connect_with_keys()
+        if step == "homes":
+            return
+        self.choose_all()
+        if step == "wallet":
+            return
+        self.prove_wallet()
+        if step == "review":
+            self.confirm_place()
+
     def sign_up(self) -> None:
         """Begin on the welcome page, make an account and type the code that came by mail."""
         self.see()
@@ -89,14 +117,17 @@ class Homeowner:
 
     def confirm_place(self, **changed: str) -> Any:
         place = {**PLACE, "source": "pin", "confirmed": "on", **changed}
-        homes = Journey.objects.get(user__email=self.email, finished_at=None).chosen.all()
+        homes = self.journey.chosen.all()
         return self.send("place", **{f"{name}_{home.pk}": value for home in homes for name, value in place.items()})
 
     def consent_at_the_vendor(self, login: str = "ok") -> Any:
         """Go to the vendor's pages, sign in, agree, and come back; return our answer to that."""
-        leave = self.browser.post(self.url("connect"))
+        return self.browser.get(self.answer_of_vendor(self.browser.post(self.url("connect")), login))
+
+    def answer_of_vendor(self, leave: Any, login: str = "ok") -> str:
+        """Follow a redirect to the vendor; return the address it sends the browser back to."""
         assert leave.status_code == 302, leave.text
-        return self.browser.get(consented(leave["Location"], login))
+        return consented(leave["Location"], login)
 
 
 def consented(url: str, login: str = "ok") -> str:
