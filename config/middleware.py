@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import structlog
@@ -11,6 +12,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django_structlog.middlewares import RequestMiddleware
 
+# Invitations, reminders' ways out, and allauth's links to a new password and from a mail hold a key in their path.
+_KEY_IN_PATH = re.compile(r"(/join/[^/]+/i/|/join/no-reminders/|/password/reset/key/|/confirm-email/)[^/]+")
 _View = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -24,8 +27,9 @@ class RequestIdMiddleware(RequestMiddleware):
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
-        """Return method and path; a query may hold an OAuth code or a token, which no log may keep."""
-        return f"{request.method} {request.path}"
+        """Return method and path without keys; a query may hold an OAuth code or a token, which no log may keep."""
+        path = _KEY_IN_PATH.sub(lambda found: f"{found[1]}…", request.path)
+        return f"{request.method} {path}"
 
 
 def relaxed_policy_for_admin(get_response: _View) -> _View:

@@ -34,6 +34,14 @@ def test_no_query_gets_into_the_log(client, json_lines):
     assert "an-oauth-code" not in json.dumps(json_lines())
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/join/sunny/i/", "/join/no-reminders/", "/accounts/confirm-email/"])
+def test_no_key_of_a_link_gets_into_the_log(client, json_lines, path):
+    client.get(f"{path}a-secret-key/")
+    requests = [line["request"] for line in json_lines() if "request" in line]
+    assert requests == [f"GET {path}…/"]
+
+
 def test_an_exception_is_one_json_line_too(client, json_lines):
     try:
         raise ValueError("something broke")

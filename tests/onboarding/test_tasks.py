@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from config.celery import app
+from onboarding import invitations, tasks
+from tests import factories
+
+
+@pytest.mark.parametrize("name", sorted(entry["task"] for entry in app.conf.beat_schedule.values()))
+def test_every_tick_names_a_task_there_is(name: str) -> None:
+    module, _, task = name.rpartition(".")
+    assert getattr(importlib.import_module(module), task).name == name
+
+
+@pytest.mark.django_db
+def test_ticks_do_what_is_due(mailoutbox: Any) -> None:
+    partner = factories.partner(slug="sunny")
+    invitations.invite(partner=partner, email="anna@example.com", by="test", now=timezone.now())
+    lost = factories.connection(partner, owner=User.objects.create_user("bo", "bo@example.com"))
+    type(lost).objects.update(status="needs_reconnect", needs_reconnect_at=timezone.now())
+    for tick in (tasks.send_invitations, tasks.ask_to_reconnect, tasks.warn, tasks.advance_homes):
+        tick()
+    assert [message.to for message in mailoutbox] == [["anna@example.com"], ["bo@example.com"]]
