@@ -5,17 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib import admin
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.cache import patch_cache_control
 
-from gateways.access import Duty
-from gateways.admin import acts, columns, filters, second_factor
-from gateways.admin.acts import Act, act
+from gateways.admin import columns, filters
+from gateways.admin.acts import act
+from gateways.admin.revealing import Revealing
 from gateways.models import Event
 from ingest import connections
 from ingest.admin.base import vendor
@@ -24,15 +21,10 @@ from ingest.admin.two_steps import TwoStepAdmin
 from ingest.models import Connection, VendorCredential
 
 _SOON, _VERY_SOON = timedelta(days=14), timedelta(days=3)
-REVEAL = Act(
-    name="reveal", label="Reveal keys", done="", duty=Duty.GOVERN, form=None, at_most=1,
-    warning="The keys are shown once, in plain text. That you saw them is written down for all owners to see.",
-    when=lambda credential: bool(credential.secrets),
-)  # fmt: skip
 
 
 @admin.register(VendorCredential)
-class VendorCredentialAdmin(TwoStepAdmin):
+class VendorCredentialAdmin(Revealing, TwoStepAdmin):
     partner_paths = ("partner",)
     addable = editable = True
     create_form = NewCredentialForm
@@ -85,39 +77,7 @@ class VendorCredentialAdmin(TwoStepAdmin):
     def renew(self, credential: VendorCredential, *, by: Any, now: Any, secrets: dict[str, str]) -> None:
         connections.renew_credential(credential=credential, secrets=secrets, by=by, now=now)
 
-    def has_govern_permission(self, request: HttpRequest) -> bool:
-        return self.may(request, Duty.GOVERN)
-
-    def reveal(self, request: HttpRequest, queryset: QuerySet[VendorCredential]) -> HttpResponse | None:
-        """Show the keys of one credential once, to an owner who has just given the second factor."""
-        credential = self.limit(queryset, request, Duty.GOVERN).first() if queryset.count() == 1 else None
-        if credential is None:
-            messages.error(request, "Choose one credential of a partner that you are an owner of.")
-            return None
-        if not second_factor.given_recently(request):
-            return second_factor.ask(request, then=columns.page(credential))
-        if "confirmed" not in request.POST:
-            selected = {"rows": [credential], "act": REVEAL, "checkbox": ACTION_CHECKBOX_NAME, "one": True}
-            return acts.ask(self, request, None, title=REVEAL.label, button=REVEAL.label, **selected)
-        return self._revealed(request, credential)
-
-    def _revealed(self, request: Any, credential: VendorCredential) -> HttpResponse | None:
-        try:
-            secrets = connections.reveal_credential(credential=credential, by=request.user, now=timezone.now())
-        except self.refusals as error:
-            messages.error(request, str(error))
-            return None
-        fields = connections.scheme_of(credential.vendor, credential.scheme).fields
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"Keys of {credential}",
-            "opts": self.opts,
-            "media": self.media,
-            "back": columns.page(credential),
-            "revealed": [(field.label, secrets.get(field.name, "")) for field in fields],
-        }
-        page = TemplateResponse(request, "admin/revealed.html", context)
-        patch_cache_control(page, no_store=True, private=True)
-        return page
-
-    vars(reveal).update(act=REVEAL, short_description=REVEAL.label, allowed_permissions=("govern",))
+    def plain_of(self, row: VendorCredential, *, by: Any, now: Any) -> list[tuple[str, str]]:
+        secrets = connections.reveal_credential(credential=row, by=by, now=now)
+        fields = connections.scheme_of(row.vendor, row.scheme).fields
+        return [(field.label, secrets.get(field.name, "")) for field in fields]

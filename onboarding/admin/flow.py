@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from gateways.admin import acts, columns, filters
 from gateways.admin.acts import act
 from gateways.admin.base import PartnerAdmin
+from gateways.admin.revealing import Revealing
 from gateways.models import Event
 from ingest.admin.base import vendor
 from ingest.models import System
@@ -29,7 +30,7 @@ _OUTCOMES = {"came back": "success", "under way": "info", "failed": "danger", "n
 
 
 @admin.register(JoinFlow)
-class JoinFlowAdmin(PartnerAdmin):
+class JoinFlowAdmin(Revealing, PartnerAdmin):
     partner_paths = ("partner",)
     addable = True
     create_form = FlowForm
@@ -45,7 +46,7 @@ class JoinFlowAdmin(PartnerAdmin):
     )
     list_select_related = ("partner",)
     search_fields = ("name", "uid", "redirect_uri")
-    actions = ("delete_flow",)
+    actions = ("delete_flow", "reveal")
 
     created = columns.ago("created_at", "made")
     deleted = columns.ago("deleted_at", "deleted", never="-")
@@ -63,6 +64,9 @@ class JoinFlowAdmin(PartnerAdmin):
 
     def create(self, *, by: Any, now: Any, **fields: Any) -> JoinFlow:
         return flows.create_flow(by=by, now=now, **fields)
+
+    def plain_of(self, row: JoinFlow, *, by: Any, now: Any) -> list[tuple[str, str]]:
+        return [("Secret that answers are signed with", flows.reveal_secret(flow=row, by=by, now=now))]
 
     def links(self, row: JoinFlow) -> list[tuple[str, str]]:
         return [

@@ -4,13 +4,16 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
+from gateways.models import Event
 from ingest import connections
 from ingest.models import VendorCredential
 from onboarding import flows
 from onboarding.models import Enrollment, FlowVendor, JoinFlow, JoinSession
 from tests import factories
-from tests.admin.pages import act, address, listed
+from tests.admin.pages import act, address, chosen, listed
+from tests.admin.test_secrets import give_factor, set_up_factor
 
 APP = {"client_id": "app-1", "client_secret": "SECRET-app", "api_key": "SECRET-key"}
 ANSWERS = {
@@ -104,6 +107,21 @@ def test_a_deleted_flow_stays_in_the_list(operator: Client, fleet: Any) -> None:
     assert act(operator, "delete_flow", fleet.flow) == ["1 join flow deleted."]
     (flow,) = listed(operator, JoinFlow)
     assert flow.deleted_at is not None
+
+
+def test_an_owner_sees_the_secret_right_after_the_second_factor_and_nobody_else(
+    owner: Client, operator: Client, fleet: Any
+) -> None:
+    def reveal(client: Client) -> str:
+        asked = {**chosen("reveal", fleet.flow), "confirmed": "yes"}
+        return client.post(address(JoinFlow, "changelist"), asked).content.decode()
+
+    secret = flows.open_secret(fleet.flow)
+    assert secret not in reveal(owner)
+    for client in (owner, operator):
+        give_factor(client, set_up_factor(client), reverse("mfa_reauthenticate"))
+    assert (secret in reveal(owner), secret in reveal(operator)) == (True, False)
+    assert Event.objects.filter(name="flow.secret_revealed", subject=f"flow:{fleet.flow.uid}").count() == 1
 
 
 def test_viewers_make_and_delete_no_flows(viewer: Client, fleet: Any) -> None:
