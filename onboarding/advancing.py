@@ -28,7 +28,7 @@ def advance_homes(*, clock: Callable[[], datetime], until: float) -> int:
     What fails is tried again after 1, 2, 4 … minutes, at most an hour, and holds up no other.
     """
     moved = 0
-    for gateway in on_their_way().iterator():
+    for gateway in on_their_way():
         if time.monotonic() > until:
             break
         moved += _advance(gateway, clock)

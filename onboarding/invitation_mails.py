@@ -23,7 +23,7 @@ _MOST_TRIES = 10  # two days, roughly
 def send_due(*, clock: Callable[[], datetime], until: float) -> int:
     """Send the mails that are due until `time.monotonic()` reaches `until`; return how many left."""
     sent = 0
-    for invitation in _due(clock()).iterator():
+    for invitation in _due(clock()):
         if time.monotonic() > until:
             break
         if path := _claim(invitation, clock()):

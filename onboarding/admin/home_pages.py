@@ -14,13 +14,13 @@ from django.urls import reverse
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from gateways import access
 from gateways.access import Duty
 from gateways.admin import columns
 from gateways.admin.base import choices_of
 from gateways.models import Coordinates, GatewayType, Partner
 from ingest import vendors
 from ingest.admin.base import REFUSALS
-from ingest.admin.secrets import WhoseForm
 from ingest.models import Connection, System
 from ingest.vendors.base import OAuth2Code
 from onboarding import actions, linking
@@ -29,13 +29,23 @@ from onboarding.admin.pages import AdminPage
 _SHOWN = 100
 
 
+class WhoseHomeForm(forms.Form):
+    partner = forms.ModelChoiceField(Partner.objects.none(), widget=UnfoldAdminSelectWidget)
+    vendor = forms.ChoiceField(choices=vendors.choices, widget=UnfoldAdminSelectWidget)
+
+    def __init__(self, data: Any, *, request: HttpRequest) -> None:
+        super().__init__(data)
+        choices: Any = self.fields["partner"]
+        choices.queryset = access.partners(request.user, Duty.OPERATE)
+
+
 class AccountView(AdminPage):
     """The first page: whose home, at which vendor, and through which account it is read."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         if not self.model_admin.may(request, Duty.OPERATE):
             raise PermissionDenied
-        form = WhoseForm(request.GET if "vendor" in request.GET else None, request=request)
+        form = WhoseHomeForm(request.GET or None, request=request)
         if not form.is_valid():
             return self.show("admin/onboard_account.html", "Onboard a home", form=form)
         partner, vendor = form.cleaned_data["partner"], form.cleaned_data["vendor"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from gateways.models import Event, Gateway
+from ingest import connections
 from ingest.models import Connection, System
 from onboarding import linking
 from onboarding.models import Consent, Journey
@@ -49,6 +51,16 @@ def test_the_first_page_offers_accounts_keys_and_the_homeowner(
     assert "Anna&#x27;s account" in page
     assert f"/admin/ingest/connection/add/?partner={fleet.partner.pk}&amp;vendor=solis&amp;onboard=yes" in page
     assert f"/admin/onboarding/invitation/add/?partner={fleet.partner.pk}&amp;vendor=solis" in page
+
+
+def test_an_account_that_was_connected_on_the_way_leads_on_to_its_homes(
+    operator: Client, fleet: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "test_credentials", lambda *_, **__: [])
+    page = operator.get(reverse(ACCOUNT), {"partner": fleet.partner.pk, "vendor": "solaredge"}).content.decode()
+    connect = re.findall(r'href="(/admin/ingest/connection/add/.*?)"', page)[0].replace("&amp;", "&")
+    made: Any = operator.post(connect, {"label": "Fleet", "credential": fleet.credential.pk})
+    assert made.url == home_page(Connection.objects.get(label="Fleet"))
 
 
 def test_where_only_the_owner_can_consent_staff_invite_them(operator: Client, fleet: Any) -> None:
