@@ -49,8 +49,9 @@ def create_flow(  # noqa: PLR0913  all there is to say of a flow, by keyword
     _check_scopes(purposes, kinds, language)
     enrollments.gateway_type_of(partner)
     flow = JoinFlow(
-        partner=partner, name=name, redirect_uri=redirect_uri, purposes=sorted(purposes), kinds=sorted(kinds),
-        language=language, created_at=now,
+        partner=partner, name=name, redirect_uri=redirect_uri, language=language, created_at=now,
+        purposes=[purpose.value for purpose in Consent.Purpose if purpose in purposes],
+        kinds=[kind.value for kind in Kind if kind in kinds],
     )  # fmt: skip
     _secret_field().seal(flow, secrets.token_urlsafe(32))
     flow.full_clean()

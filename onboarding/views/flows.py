@@ -159,7 +159,7 @@ def _asked(trip: JoinSession, flow: JoinFlow) -> dict[str, Any]:
     return {
         "partner": partner,
         "look": JoinPage.objects.filter(partner=partner).select_related("partner").first(),
-        "vendor": vendors.adapter_class(trip.vendor),
+        "brand": vendors.adapter_class(trip.vendor).label,  # a template would call the class itself
         "purposes": [consent_texts.purpose(purpose, partner) for purpose in flow.purposes],
         "reads": consent_texts.reads(partner, trip.vendor),
         "kinds": [consent_texts.KINDS[Kind(kind)] for kind in flow.kinds],

@@ -59,7 +59,7 @@ def test_a_flow_is_made_as_it_is_asked_for(operator: Client, fleet: Any) -> None
     made = JoinFlow.objects.get(name="Shop")
     assert page["Location"] == address(JoinFlow, "change", made.pk)
     assert (made.partner, made.redirect_uri, made.purposes, made.kinds, made.language) == (
-        fleet.partner, ANSWERS["redirect_uri"], ["rewards"], ["meter", "pv"], "sv"
+        fleet.partner, ANSWERS["redirect_uri"], ["rewards"], ["pv", "meter"], "sv"
     )  # fmt: skip
     assert {one.vendor: one.credential for one in made.vendors.all()} == {"solaredge": own, "solis": None}
     shown = operator.get(page["Location"]).content.decode()

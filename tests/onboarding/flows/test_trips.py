@@ -225,7 +225,13 @@ def test_an_account_without_homes_is_enrolled_all_the_same(site, client, vendor)
 def test_the_form_says_who_asks_what_is_shared_and_what_is_not(site, client):
     page = client.get(site.open_form(client))
     text = page.content.decode()
-    for said in (site.partner.name, "What your solar panels produce", "Control: nobody can switch", "Copy the key."):
+    for said in (
+        site.partner.name,
+        "Your keys from Fake",
+        "What your solar panels produce",
+        "Control: nobody can switch",
+        "Copy the key.",
+    ):
         assert said in text
     assert "no-store" in page["Cache-Control"]
 
