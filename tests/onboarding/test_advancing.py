@@ -1,18 +1,25 @@
 from __future__ import annotations
 
+import re
 import time
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import responses
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from werkzeug.test import Client
 
 from gateways import actions as gateway_actions
 from gateways.models import Gateway
 from ingest import lifecycle
 from ingest.sen.errors import SenUnavailable
 from onboarding import advancing
+from sandbox.clock import Clock
+from sandbox.sen import Sen
+from sandbox.server import Server, World
+from sandbox.state import State
 from tests import factories
 
 NOW = factories.NOW
@@ -110,3 +117,24 @@ def test_a_home_that_fails_holds_up_no_other_and_waits_longer_each_time(
         cache.delete(f"advance:{down.pk}")
         advance()
     assert list(dict.fromkeys(gaps)) == [60, 120, 240, 480, 960, 1920, 3600]
+
+
+def test_sens_stand_in_takes_a_home_all_the_way(anna: User, settings: Any) -> None:
+    clock = Clock(NOW, speed=0)
+    world = World(clock, State(), {"lenient": False})
+    stand_in = Client(Server(world, {"sen": Sen(world)}))
+    settings.SANDBOX_URL = "http://sandbox.test"
+
+    def answer(request: Any) -> tuple[int, dict[str, str], bytes]:
+        path = request.url.removeprefix(settings.SANDBOX_URL)
+        reply = stand_in.post(path, data=request.body, headers=dict(request.headers))
+        return reply.status_code, {}, reply.data
+
+    gateway = home(anna)
+    with responses.RequestsMock() as mock:
+        mock.add_callback("POST", re.compile(f"{settings.SANDBOX_URL}/.*"), answer)
+        assert advance() == 1
+    gateway.refresh_from_db()
+    assert gateway.status == "active"
+    known = stand_in.get(f"/sen/__admin/gateways/{gateway.serial}").get_json()
+    assert known["wallet"] == factories.WALLET
