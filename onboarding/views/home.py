@@ -21,6 +21,8 @@ from ingest.models import Connection, Der, GatewayQueue, System
 from ingest.readings import Kind
 from ingest.statistics import Bucket, Step
 from onboarding import home_figures, my_homes
+from onboarding.models import JoinPage
+from onboarding.views import branding
 
 
 @login_required
@@ -82,6 +84,8 @@ def own_home(request: HttpRequest, serial: str) -> Gateway:
 
 def _show(request: HttpRequest, gateway: Gateway) -> HttpResponse:
     now = timezone.now()
+    if page := JoinPage.objects.select_related("partner").filter(partner=gateway.partner_id).first():
+        branding.remember(request, page)
     system = my_homes.system_of(gateway)
     queue = GatewayQueue.objects.filter(pk=gateway.pk).first()
     zone = my_homes.zone_of(system)
@@ -98,8 +102,8 @@ def _show(request: HttpRequest, gateway: Gateway) -> HttpResponse:
         "points_needed": home_figures.DAILY_POINTS,
         "several": my_homes.gateways_of(user_of(request)).count() > 1,
         "final": gateway.status not in {Gateway.Status.CREATED, Gateway.Status.REGISTERED},
-        "tiles": getattr(settings, "MAP_TILES_URL", ""),
-        "attribution": getattr(settings, "MAP_ATTRIBUTION", ""),
+        "tiles": settings.MAP_TILES_URL,
+        "attribution": settings.MAP_ATTRIBUTION,
     }
     if system is not None:
         connection = _own_connection(request, system)
@@ -116,19 +120,25 @@ def _show(request: HttpRequest, gateway: Gateway) -> HttpResponse:
 def _periods(request: HttpRequest, system: System, today: date) -> dict[str, Any]:
     """Return the day and the month that are looked at, with the addresses of those before and after."""
     day, month = _day(request.GET.get("day", ""), today), _month(request.GET.get("month", ""), today)
-    ders = my_homes.ders_of(system)
-    following = home_figures.next_month(month)
+    ders, following = my_homes.ders_of(system), home_figures.next_month(month)
+    one_day = timedelta(days=1)
     return {
         "today": today,
         "day": day,
-        "day_before": day - timedelta(days=1),
-        "day_after": day + timedelta(days=1) if day < today else None,
+        "day_asked": f"day={day}",
+        "day_before": _address(day - one_day, month),
+        "day_after": _address(day + one_day, month) if day < today else "",
         "days": [home_figures.day_of(der, day) for der in ders],
         "month": month,
-        "month_before": (month - timedelta(days=1)).replace(day=1),
-        "month_after": following if following <= today else None,
+        "month_asked": f"month={month:%Y-%m}",
+        "month_before": _address(day, month - one_day),
+        "month_after": _address(day, following) if following <= today else "",
         "months": [home_figures.month_of(der, month) for der in ders],
     }
+
+
+def _address(day: date, month: date) -> str:
+    return f"?day={day}&month={month:%Y-%m}"
 
 
 def _nows(gateway: Gateway) -> list[home_figures.Now]:

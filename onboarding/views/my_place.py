@@ -92,8 +92,8 @@ def place(request: HttpRequest, serial: str) -> HttpResponse:
             messages.success(request, _("Saved: this is where your home stands."))
             return redirect("home_one", serial)
     context = {
-        "gateway": gateway, "form": form, "tiles": getattr(settings, "MAP_TILES_URL", ""),
-        "attribution": getattr(settings, "MAP_ATTRIBUTION", ""),
+        "gateway": gateway, "form": form, "tiles": settings.MAP_TILES_URL,
+        "attribution": settings.MAP_ATTRIBUTION,
     }  # fmt: skip
     return render(request, "home/place.html", context, status=_status(form))
 
