@@ -22,6 +22,7 @@ from gateways.events import By
 from gateways.models import Gateway, Membership, Partner, Wallet
 from ingest import connections
 from ingest.models import Connection, Der, GatewayQueue, Message, Reading, System
+from onboarding import my_sharing
 from onboarding.models import Consent, Invitation, JoinSession, Journey, WalletChallenge
 
 _GONE = "deleted"  # the label of an account that is kept until its consent is given back at the vendor
@@ -49,9 +50,8 @@ def delete_for(*, user: User, partner: Partner, by: By, now: datetime) -> None:
     """Delete all that one partner has of a homeowner: homes, readings, what waits to be sent, accounts, wallet."""
     gateways = list(Gateway.objects.filter(owner=user, partner=partner).order_by("pk"))
     accounts = list(Connection.objects.filter(owner=user, partner=partner).order_by("pk"))
-    # Systems first, as everywhere: a pull that stores is waited for and finds nothing afterwards.
     mine = System.objects.filter(Q(connection__in=accounts) | Q(gateway__in=gateways))
-    systems = list(mine.select_for_update(of=("self",)).order_by("pk"))
+    systems = my_sharing.lock(mine, accounts)
     homes = gateways + _others_of(systems, gateways)
     wallets = {home.wallet_id for home in homes if home.wallet_id}
     wallets |= set(_journeys(user, partner).exclude(wallet=None).values_list("wallet", flat=True))
@@ -120,7 +120,6 @@ def _let_go(gateway: Gateway, by: By, now: datetime) -> None:
     if gateway.status != Gateway.Status.RELEASED:
         actions.release_gateway(gateway=gateway, by=by, now=now)
     # Whoever sends for it now loses the queue's row, and with it the right to write anything down.
-    GatewayQueue.objects.select_for_update().filter(pk=gateway.pk).first()
     GatewayQueue.objects.filter(pk=gateway.pk).delete()
     System.objects.filter(gateway=gateway).update(gateway=None)
     place = gateway.coordinates

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Sum
+from django.db.models import Q, QuerySet, Sum
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -140,19 +140,23 @@ def points_of(system: System, queue: GatewayQueue | None, now: datetime) -> list
     A point is a DER at one time. SEN has those that were read since the owner agreed and that neither wait nor are
     held; who agrees anew counts from then on, which may be too few and never too many.
     """
-    since = statistics.midnight(now.astimezone(my_homes.zone_of(system)).date(), my_homes.zone_of(system))
+    zone = my_homes.zone_of(system)
+    since = statistics.midnight(now.astimezone(zone).date(), zone)
     undelivered = _undelivered(queue, since)
-    return [_points(der, since, undelivered.get(der.pk, 0), sent=system.sends) for der in my_homes.ders_of(system)]
-
-
-def _points(der: Der, since: datetime, undelivered: int, *, sent: bool) -> Points:
-    today = Reading.objects.filter(der=der, ts__gte=since)
-    agreed = der.system.connection.consents.filter(purpose="rewards", ended_at=None).order_by("given_at").last()
+    readings = Reading.objects.filter(ts__gte=since)
+    agreed = system.connection.consents.filter(purpose="rewards", ended_at=None).order_by("given_at").last()
     if agreed:
-        today = today.filter(received_at__gte=agreed.given_at)
-    count = max(today.count() - undelivered, 0) if sent else 0
+        readings = readings.filter(received_at__gte=agreed.given_at)
+    return [
+        _points(der, readings.filter(der=der), undelivered.get(der.pk, 0), sent=system.sends)
+        for der in my_homes.ders_of(system)
+    ]
+
+
+def _points(der: Der, readings: QuerySet[Reading], undelivered: int, *, sent: bool) -> Points:
+    count = max(readings.count() - undelivered, 0) if sent else 0
     # SEN counts a day of solar only if it produced anything.
-    produced = der.kind != Kind.PV or today.filter(power_w__lt=0).exists() or today.filter(energy_out_wh__gt=0).exists()
+    produced = der.kind != Kind.PV or readings.filter(Q(power_w__lt=0) | Q(energy_out_wh__gt=0)).exists()
     return Points(der, str(KINDS[Kind(der.kind)]), count, produced, met=count >= DAILY_POINTS and produced)
 
 

@@ -56,13 +56,13 @@ def open_journeys_of(user: User) -> QuerySet[Journey]:
 
 def system_of(gateway: Gateway) -> System | None:
     """Return what is read for a home; a gateway that staff made may have nothing yet."""
-    return System.objects.filter(gateway=gateway).select_related("connection").first()
+    return System.objects.select_related("connection").filter(gateway=gateway).first()
 
 
 def ders_of(system: System) -> list[Der]:
     """Return the DERs of a home in the order in which people think of them, without those that are not shared."""
     order = list(Kind)
-    kept = system.ders.select_related("system").exclude(kind__in=system.connection.withheld_kinds)
+    kept = system.ders.select_related("system__connection").exclude(kind__in=system.connection.withheld_kinds)
     return sorted(kept.filter(gone_at=None), key=lambda der: (order.index(Kind(der.kind)), der.sn))
 
 

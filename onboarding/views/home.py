@@ -34,15 +34,8 @@ def home(request: HttpRequest) -> HttpResponse:
     homes = list(my_homes.gateways_of(user))
     if len(homes) == 1:
         return _show(request, homes[0])
-    return render(
-        request,
-        "home/list.html",
-        {
-            "homes": [(gateway, my_homes.system_of(gateway), _nows(gateway)) for gateway in homes],
-            "journeys": my_homes.open_journeys_of(user),
-            "troubled": _troubled(user),
-        },
-    )
+    shown = [(gateway, my_homes.system_of(gateway), _nows(gateway)) for gateway in homes]
+    return render(request, "home/list.html", {"homes": shown, **_notices(user)})
 
 
 @login_required
@@ -104,6 +97,7 @@ def _show(request: HttpRequest, gateway: Gateway) -> HttpResponse:
         "final": gateway.status not in {Gateway.Status.CREATED, Gateway.Status.REGISTERED},
         "tiles": settings.MAP_TILES_URL,
         "attribution": settings.MAP_ATTRIBUTION,
+        **_notices(user_of(request)),
     }
     if system is not None:
         connection = _own_connection(request, system)
@@ -148,8 +142,10 @@ def _nows(gateway: Gateway) -> list[home_figures.Now]:
     return [one for one in found if one]
 
 
-def _troubled(user: User) -> list[Connection]:
-    return list(my_homes.connections_of(user).filter(status=Connection.Status.NEEDS_RECONNECT))
+def _notices(user: User) -> dict[str, Any]:
+    """Return what waits for the homeowner: accounts that need them, journeys that they have not finished."""
+    lost = my_homes.connections_of(user).filter(status=Connection.Status.NEEDS_RECONNECT)
+    return {"troubled": lost, "journeys": my_homes.open_journeys_of(user)}
 
 
 def _own_connection(request: HttpRequest, system: System) -> Connection | None:

@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -41,7 +42,7 @@ def stranger(villa):
 
 
 def body(user, name):
-    response = homes.browser(user).get(reverse(name))
+    response: Any = homes.browser(user).get(reverse(name))
     assert response.status_code == 200
     assert "no-store" in response.headers["Cache-Control"]
     return response.headers, b"".join(response.streaming_content)

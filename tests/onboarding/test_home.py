@@ -12,7 +12,7 @@ from gateways import actions
 from gateways.models import Gateway
 from ingest import connections, outbox
 from ingest.models import Connection, GatewayQueue, Message, Reading, System
-from onboarding import home_figures, my_homes, my_sharing
+from onboarding import home_figures, journeys, my_homes, my_sharing
 from tests import factories
 from tests.factories import NOW
 from tests.onboarding import homes
@@ -268,6 +268,11 @@ def test_an_account_that_needs_its_owner_is_shown_first_with_since_when_and_that
     assert "Nothing is lost" in page
 
 
+def test_a_journey_that_is_not_finished_is_offered_beside_the_home(signed_in, anna, villa):
+    journeys.begin(partner=villa.connection.partner, user=anna, now=NOW)
+    assert f"You have begun to join {villa.connection.partner.name}" in see(signed_in)
+
+
 @pytest.mark.parametrize("status", sorted(Connection.Status.values))
 def test_reconnect_is_always_there(signed_in, villa, status):
     Connection.objects.update(status=status)
@@ -299,5 +304,5 @@ def test_the_page_takes_as_many_queries_for_many_readings_as_for_few(
     signed_in, anna, django_assert_max_num_queries, count
 ):
     homes.read(homes.home(anna), 10 * count)
-    with django_assert_max_num_queries(45):
+    with django_assert_max_num_queries(36):
         see(signed_in)
