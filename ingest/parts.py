@@ -8,25 +8,38 @@ from datetime import datetime
 from django.db import transaction
 
 from gateways import events
-from ingest.models import Connection
+from ingest.models import Connection, System
+from ingest.vendors.base import PullPolicy
 
 
-def note(*, connection: Connection, answered: Collection[str], refused: Mapping[str, str], now: datetime) -> None:
-    """Write down which resources are refused since when, and which are back; says nothing of what was not asked for."""
+def note(
+    *, connection: Connection, answered: Collection[str], refused: Mapping[str, str], now: datetime
+) -> datetime | None:
+    """Write down which resources are refused since when, and which are back; says nothing of what was not asked for.
+
+    Returns since when the longest lost of those that are back was lost, None if none is.
+    """
     known = connection.refused_parts
     lost, back = refused.keys() - known.keys(), known.keys() & set(answered)
     if not lost and not back:
-        return
+        return None
     with transaction.atomic():
-        row = Connection.objects.select_for_update().select_related("partner").get(pk=connection.pk)
+        row = Connection.objects.select_for_update(of=("self",)).select_related("partner").get(pk=connection.pk)
         for resource in sorted(lost):
             row.refused_parts[resource] = {"since": now.isoformat(), "reason": refused[resource][:300]}
             _record(row, events.CONNECTION_PART_LOST, resource, now)
+        gone = [row.refused_parts.pop(resource) for resource in sorted(back & row.refused_parts.keys())]
         for resource in sorted(back):
-            row.refused_parts.pop(resource, None)
             _record(row, events.CONNECTION_PART_BACK, resource, now)
         row.save(update_fields=["refused_parts"])
     connection.refused_parts = row.refused_parts
+    return min((datetime.fromisoformat(part["since"]) for part in gone), default=None)
+
+
+def read_again(*, connection: Connection, since: datetime, policy: PullPolicy, now: datetime) -> None:
+    """Move the account's cursors back to where a part was lost, as far as the policy allows."""
+    start = max(since - policy.lookback, now - policy.max_lookback)
+    System.objects.filter(connection=connection, pulled_through__gt=start).update(pulled_through=start)
 
 
 def _record(connection: Connection, name: str, resource: str, now: datetime) -> None:

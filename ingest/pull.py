@@ -60,6 +60,19 @@ class _Slice:
     trouble: VendorError | None = None
 
 
+@dataclass
+class _Read:
+    """What the windows of one system gave."""
+
+    finished: bool = True
+    spoke: bool = False
+    back_since: datetime | None = None
+
+    def add(self, spoke: bool, back_since: datetime | None) -> None:  # noqa: FBT001  one window's two answers
+        self.spoke = self.spoke or spoke
+        self.back_since = min(filter(None, (self.back_since, back_since)), default=None)
+
+
 def due(now: datetime) -> list[int]:
     """Return the ids of connections to pull now, the longest due first."""
     ready = Connection.objects.filter(_free(now), status=Connection.Status.ACTIVE, next_pull_at__lte=now)
@@ -177,27 +190,52 @@ def _concerns_all(error: VendorError) -> bool:
 def _pull_system(
     connection: Connection, system: System, adapter: VendorAdapter, *, clock: Callable[[], datetime], until: float
 ) -> bool:
-    """Read a system's windows; return False when there is more to read."""
-    silent_since, oldest, began = system.last_reading_at, None, None
+    """Read a system's windows; return False when there is more to read.
+
+    Of a new home the newest window comes first, as its owner looks at the page by now; it is read again in its turn.
+    """
+    silent_since, read = system.last_reading_at, _Read()
     with _running(connection, system, adapter, clock) as run:
         system = discovery.up_to_date(system, adapter, clock())
-        described = windows.described(system)
-        for number, window in enumerate(windows.of(system, adapter.policy, clock())):
+        plan = windows.of(system, adapter.policy, clock())
+        if silent_since is None and len(plan) > 1:
+            read.add(*_read_window(run, connection, system, adapter, plan[-1], clock, moves_cursor=False))
+        for number, window in enumerate(plan):
             if number and time.monotonic() >= until:
-                return False
-            began = began or window.start
-            pulled = windows.read(adapter, described, window, clock())
-            _note_window(run, system, window, pulled)
-            parts.note(connection=connection, answered=pulled.answered, refused=pulled.refused, now=clock())
-            store.store_readings(
-                system=system, readings=pulled.readings, now=clock(), pulled_through=window.end, run=run
-            )
-            oldest = min([reading.ts for _, reading in pulled.readings] + ([oldest] if oldest else []), default=None)
-        return oldest is None or not _reopen_gap(system, silent_since, began, adapter.policy, clock())
+                read.finished = False
+                break
+            read.add(*_read_window(run, connection, system, adapter, window, clock))
+        if read.back_since:
+            parts.read_again(connection=connection, since=read.back_since, policy=adapter.policy, now=clock())
+            return False
+        if not read.finished or not read.spoke:
+            return read.finished
+        return not _reopen_gap(system, silent_since, plan[0].start, adapter.policy, clock())
+
+
+def _read_window(
+    run: PullRun,
+    connection: Connection,
+    system: System,
+    adapter: VendorAdapter,
+    window: Window,
+    clock: Callable[[], datetime],
+    *,
+    moves_cursor: bool = True,
+) -> tuple[bool, datetime | None]:
+    """Fetch and store one window; return whether it had a reading, and since when a part that is back was lost."""
+    pulled = windows.read(adapter, windows.described(system), window, clock())
+    _note_window(run, system, window, pulled)
+    store.store_readings(
+        system=system, readings=pulled.readings, now=clock(), pulled_through=window.end if moves_cursor else None,
+        run=run,
+    )  # fmt: skip
+    back_since = parts.note(connection=connection, answered=pulled.answered, refused=pulled.refused, now=clock())
+    return bool(pulled.readings), back_since
 
 
 def _note_window(run: PullRun, system: System, window: Window, pulled: windows.Pulled) -> None:
-    run.window_start = run.window_start or window.start
+    run.window_start = min(run.window_start or window.start, window.start)
     dropped = pulled.dropped
     PullRun.objects.filter(pk=run.pk).update(dropped=F("dropped") + dropped.count, window_start=run.window_start)
     if dropped.count:

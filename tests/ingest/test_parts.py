@@ -21,7 +21,7 @@ def account():
 
 
 def note(account, answered=(), refused=None, now=NOW):
-    parts.note(connection=account, answered=answered, refused=refused or {}, now=now)
+    return parts.note(connection=account, answered=answered, refused=refused or {}, now=now)
 
 
 def told():
@@ -41,6 +41,13 @@ def test_a_part_that_answers_again_is_back(account):
     note(account, ["meters"], {"storage": "no right"})
     assert list(Connection.objects.get().refused_parts) == ["storage"]
     assert told()[-1] == ("connection.part_back", {"resource": "meters"})
+
+
+def test_since_when_the_longest_lost_was_lost_is_told_once_it_is_back(account):
+    note(account, [], {"storage": "no right"}, NOW)
+    note(account, [], {"meters": "no right"}, NOW + timedelta(hours=1))
+    assert note(account, ["meters", "storage"], now=NOW + timedelta(hours=2)) == NOW
+    assert note(account, ["meters", "storage"]) is None
 
 
 def test_a_part_that_was_not_asked_for_is_neither_lost_nor_back(account, django_assert_num_queries):

@@ -16,7 +16,7 @@ from ingest import connections, pull
 from ingest.models import Connection, Der, Message, PullRun, Reading, System, Tally
 from ingest.readings import Reading as Sample
 from ingest.readings import ReadingInvalid
-from ingest.vendors.base import Page, Quota
+from ingest.vendors.base import Page, Quota, Refused
 from ingest.vendors.errors import (
     Scope,
     VendorAuthFailed,
@@ -63,13 +63,14 @@ def outcomes():
 
 def test_a_new_system_is_read_from_the_first_look_back_in_windows_of_the_cap(vendor, account):
     assert pull_once(account)
-    assert windows(vendor) == [(NOW - (24 - 6 * n) * HOUR, NOW - (18 - 6 * n) * HOUR) for n in range(4)]
+    newest_first = (3, 0, 1, 2, 3)
+    assert windows(vendor) == [(NOW - (24 - 6 * n) * HOUR, NOW - (18 - 6 * n) * HOUR) for n in newest_first]
     assert Reading.objects.count() == 24
     system = System.objects.get()
     assert (system.pulled_through, system.last_reading_at) == (NOW, NOW - HOUR)
     run = PullRun.objects.get()
     assert (run.outcome, run.window_start, run.window_end) == ("ok", NOW - 24 * HOUR, NOW)
-    assert (run.requests, run.readings, run.changed, run.dropped) == (4, 24, 24, 0)
+    assert (run.requests, run.readings, run.changed, run.dropped) == (5, 30, 24, 0)
     assert (account.next_pull_at, account.lease, account.last_success_at) == (NOW + POLICY.interval, None, NOW)
 
 
@@ -123,6 +124,23 @@ def test_a_system_that_speaks_again_is_read_from_where_it_fell_silent(vendor, ac
     assert account.next_pull_at == time.now + POLICY.interval
 
 
+def test_what_a_part_kept_while_it_was_refused_is_read_once_it_is_back(vendor, account, time):
+    pull_once(account, time)
+    vendor.answer = staticmethod(lambda *_: Refused("page", "no right"))
+    for _ in range(4):
+        time.now += HOUR
+        pull_once(account, time)
+    account.refresh_from_db()
+    assert list(account.refused_parts) == ["page"]
+    vendor.answer = staticmethod(hourly)
+    time.now += HOUR
+    pull_once(account, time)
+    assert account.next_pull_at == time.now  # the rest at once
+    pull_once(account, time)
+    times = sorted(Reading.objects.values_list("ts", flat=True))
+    assert {later - earlier for earlier, later in itertools.pairwise(times)} == {HOUR}
+
+
 @pytest.mark.parametrize("silent", [4, 7, 8, 12])
 def test_nothing_of_a_short_silence_is_missing_either(vendor, account, time, silent, monkeypatch):
     monkeypatch.setattr(vendor, "policy", replace(POLICY, lookback=5 * HOUR))
@@ -171,12 +189,12 @@ def test_a_cursor_from_a_clock_that_was_ahead_does_not_stop_reading(vendor, acco
 
 def test_when_time_is_over_the_next_slice_goes_on_where_this_one_ended(vendor, account):
     assert pull_once(account, until=-math.inf)
-    assert len(vendor.asked) == 1
+    assert len(vendor.asked) == 2  # the newest window, and the oldest
     assert (account.next_pull_at, account.lease) == (NOW, None)
     while account.next_pull_at == NOW:
         pull_once(account, until=-math.inf)
     starts = [start for start, _ in windows(vendor)]
-    assert starts[0] == NOW - 24 * HOUR
+    assert starts[1] == NOW - 24 * HOUR
     assert Reading.objects.count() == 24
 
 
@@ -282,7 +300,7 @@ def test_trouble_is_tried_again_later_and_later_and_leaves_the_cursor(vendor, ac
 
 
 def test_windows_read_before_the_trouble_stand(vendor, account):
-    answers = iter([hourly, hourly])
+    answers = iter([hourly, hourly, hourly])
 
     def answer(*asked):
         return next(answers, failing(VendorUnavailable("HTTP 502")))(*asked)
@@ -401,7 +419,7 @@ def test_a_record_that_cannot_be_true_is_dropped_and_counted(vendor, account):
     vendor.answer = staticmethod(lambda *asked: [*hourly(*asked), "garbage", ahead])
     pull_once(account)
     run = PullRun.objects.get()
-    assert (run.outcome, run.readings, run.dropped) == ("ok", 24, 8)
+    assert (run.outcome, run.readings, run.dropped) == ("ok", 30, 10)
     assert not Reading.objects.filter(ts__gt=NOW).exists()
 
 
@@ -499,7 +517,7 @@ def test_a_system_that_is_gone_is_not_read_and_comes_back(vendor, account, time)
     Connection.objects.update(next_pull_at=NOW)
     pull_once(account)  # no waiting for tomorrow: the list is asked for again at once
     assert System.objects.get().gone_at is None
-    assert len(vendor.asked) == 4
+    assert len(vendor.asked) == 5
 
 
 def test_a_listing_that_fails_stops_no_reading_of_what_is_known(vendor, account, monkeypatch):

@@ -17,6 +17,7 @@ from ingest.vendors.base import (
     Field,
     Page,
     PullPolicy,
+    Refused,
     VendorAdapter,
     VendorDer,
     VendorSystem,
@@ -54,17 +55,18 @@ class Fake(VendorAdapter):
     homes: ClassVar[list[VendorSystem]] = []
     asked: ClassVar[list[tuple[str, Window]]] = []
     listed: ClassVar[list[datetime]] = []
-    answer: ClassVar[Callable[[VendorSystem, Window], list[Any]]]
+    answer: ClassVar[Callable[[VendorSystem, Window], list[Any] | Refused]]
 
     def systems(self) -> list[VendorSystem]:
         self._call()
         self.listed.append(self.clock())
         return list(self.homes)
 
-    def fetch(self, system: VendorSystem, window: Window) -> Iterator[Page]:
+    def fetch(self, system: VendorSystem, window: Window) -> Iterator[Page | Refused]:
         self._call()
         self.asked.append((system.external_id, window))
-        yield Page("page", type(self).answer(system, window))
+        answer = type(self).answer(system, window)
+        yield answer if isinstance(answer, Refused) else Page("page", answer)
 
     @classmethod
     def normalize(cls, _: VendorSystem, page: Page, dropped: Dropped) -> Iterator[tuple[DerKey, Reading]]:
