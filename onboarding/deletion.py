@@ -50,7 +50,9 @@ def delete_for(*, user: User, partner: Partner, by: By, now: datetime) -> None:
     """Delete all that one partner has of a homeowner: homes, readings, what waits to be sent, accounts, wallet."""
     gateways = list(Gateway.objects.filter(owner=user, partner=partner).order_by("pk"))
     accounts = list(Connection.objects.filter(owner=user, partner=partner).order_by("pk"))
-    mine = System.objects.filter(Q(connection__in=accounts) | Q(gateway__in=gateways))
+    # An account may open homes of others, too: those stay, and so does the account.
+    others = Q(gateway__owner__isnull=False) & ~Q(gateway__owner=user)
+    mine = System.objects.filter(Q(connection__in=accounts) | Q(gateway__in=gateways)).exclude(others)
     systems = my_sharing.lock(mine, accounts)
     homes = gateways + _others_of(systems, gateways)
     wallets = {home.wallet_id for home in homes if home.wallet_id}
@@ -154,13 +156,17 @@ def _forget_journeys(user: User, partner: Partner) -> None:
 
 def _forget_consents(user: User, partner: Partner, accounts: Sequence[Connection], now: datetime) -> None:
     """End the consents and take their giver's name off them; word, time and version stay as proof."""
-    given = Consent.objects.filter(Q(user=user) | Q(connection__in=accounts), partner=partner)
+    given = Consent.objects.filter(Q(user=user) | Q(user=None, connection__in=accounts), partner=partner)
     given.filter(ended_at=None).update(ended_at=now, ending=Consent.Ending.DELETED)
     given.update(user=None, connection=None, subject="")
 
 
 def _forget_account(connection: Connection, by: By, now: datetime) -> None:
     """Delete an account at a vendor, or what can be told of it until its consent is given back there."""
+    if connection.systems.exists():
+        Connection.objects.filter(pk=connection.pk).update(owner=None, label=connection.get_vendor_display())
+        Connection.history.filter(id=connection.pk).delete()
+        return
     connections.disconnect(connection=connection, by=by, now=now)
     connection.refresh_from_db()
     Connection.objects.filter(pk=connection.pk).update(owner=None, label=_GONE, last_error="", refused_parts={})

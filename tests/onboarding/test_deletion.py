@@ -176,6 +176,16 @@ def test_a_home_that_staff_released_before_goes_too(anna, villa):
     assert not Reading.objects.exists()
 
 
+def test_an_account_that_opens_a_home_of_somebody_else_stays_with_that_home(anna, villa):
+    other = homes.home(homes.user("bo@example.com"), connection=villa.connection)
+    homes.read(other)
+    delete(anna)
+    connection = Connection.objects.get()
+    assert (connection.owner, connection.status, connection.label) == (None, "active", "Solis")
+    assert list(System.objects.all()) == [other]
+    assert Reading.objects.filter(der__system=other).exists()
+
+
 def test_a_gateway_without_an_account_goes_too(anna):
     factories.active_gateway(owner=anna)
     assert delete(anna)
