@@ -24,11 +24,13 @@ def give_gateway(
 ) -> Gateway:
     """Make the gateway of a vendor's system, which is pulled from then on. Returns the one it has, if it has one.
 
-    It stands where the vendor says that the system stands, if the vendor knows. Raises LinkedElsewhere if its devices
-    send through another account already.
+    One that was released stays behind: the home begins anew. It stands where the vendor says that the system stands, if
+    the vendor knows. Raises LinkedElsewhere if its devices send through another account already.
     """
-    system = System.objects.select_for_update(of=("self",)).select_related("connection", "gateway").get(pk=system.pk)
-    if system.gateway is not None:
+    # The account is written below; all others lock it before the partner, too.
+    rows = System.objects.select_for_update(of=("self", "connection")).select_related("connection", "gateway")
+    system = rows.get(pk=system.pk)
+    if system.gateway is not None and system.gateway.status != _Status.RELEASED:
         return system.gateway
     if system.connection.partner_id != gateway_type.partner_id:
         msg = "The system and the gateway type belong to different partners."

@@ -27,6 +27,11 @@ _FORGOTTEN_AFTER = timedelta(days=30)
 _Status = Enrollment.Status
 _Account = Connection.Status
 _LIVING = (_Status.PENDING_VENDOR, _Status.ACTIVE)
+_NAMES = {
+    _Status.ACTIVE: events.ENROLLMENT_ACTIVATED,
+    _Status.REJECTED: events.ENROLLMENT_REJECTED,
+    _Status.ENDED: events.ENROLLMENT_ENDED,
+}
 
 
 def complete(*, session: JoinSession, connection: Connection, clock: Callable[[], datetime]) -> Enrollment:
@@ -111,7 +116,7 @@ def _enroll(*, session: JoinSession, connection: Connection, now: datetime) -> E
     enrollment = Enrollment.objects.filter(**same).first()
     for other in _living().filter(connection=connection):
         if other != enrollment:
-            _move(other, _Status.ENDED, events.ENROLLMENT_ENDED, "homeowner", now)
+            _move(other, _Status.ENDED, "homeowner", now)
     name = events.ENROLLMENT_RENEWED if enrollment else events.ENROLLMENT_CREATED
     enrollment = enrollment or Enrollment(partner=session.partner, created_at=now, **same)
     pending = connection.status == _Account.PENDING
@@ -134,25 +139,26 @@ def _agree(session: JoinSession, flow: JoinFlow, connection: Connection, now: da
 
 
 @transaction.atomic
-def _follow(enrollment: Enrollment, now: datetime) -> None:
+def _follow(seen: Enrollment, now: datetime) -> None:
     """Move an enrollment on to where its account is; a rejected or ended one has no consents left."""
+    events.lock(seen.partner_id)  # whoever joins again at this moment is through, or comes after us
+    enrollment = _living().filter(pk=seen.pk).first()
+    if enrollment is None:
+        return
     connection = enrollment.connection
-    if connection.status != _Account.DISCONNECTED:
-        _move(enrollment, _Status.ACTIVE, events.ENROLLMENT_ACTIVATED, "vendor", now)
-    elif enrollment.status == _Status.PENDING_VENDOR and _was_rejected(enrollment):
-        _move(enrollment, _Status.REJECTED, events.ENROLLMENT_REJECTED, "vendor", now)
-    else:
-        _move(enrollment, _Status.ENDED, events.ENROLLMENT_ENDED, "onboarding", now)
     if connection.status == _Account.DISCONNECTED:
+        rejected = enrollment.status == _Status.PENDING_VENDOR and _was_rejected(enrollment)
+        _move(enrollment, _Status.REJECTED if rejected else _Status.ENDED, "vendor" if rejected else "onboarding", now)
         for consent in consents.active(connection):
             consents.end(consent=consent, ending=Consent.Ending.STOPPED, by="onboarding", now=now)
+    elif connection.status != _Account.PENDING:
+        _move(enrollment, _Status.ACTIVE, "vendor", now)
 
 
-def _move(enrollment: Enrollment, status: str, name: str, by: By, now: datetime) -> None:
-    """Set a status; the one who finds the row as it was read does it."""
-    unmoved = Enrollment.objects.filter(pk=enrollment.pk, status=enrollment.status)
-    if unmoved.update(status=status, settled_at=now):
-        _record(enrollment, name, by, now)
+def _move(enrollment: Enrollment, status: Enrollment.Status, by: By, now: datetime) -> None:
+    if enrollment.status != status:
+        Enrollment.objects.filter(pk=enrollment.pk).update(status=status, settled_at=now)
+        _record(enrollment, _NAMES[status], by, now)
 
 
 def _was_rejected(enrollment: Enrollment) -> bool:

@@ -136,6 +136,16 @@ def test_an_account_that_is_disconnected_ends_its_enrollment_and_consents(site, 
     assert Consent.objects.get().ending == "stopped"
 
 
+def test_who_joins_again_while_the_tick_is_about_to_end_it_stays_enrolled(site, client):
+    site.join(client)
+    connections.disconnect(connection=Connection.objects.get(), by="test", now=timezone.now())
+    seen = Enrollment.objects.select_related("connection").get()
+    site.join(Client())
+    enrollments._follow(seen, timezone.now())
+    assert Enrollment.objects.get().status == "active"
+    assert Consent.objects.filter(ended_at=None).count() == 1
+
+
 def test_an_account_that_needs_its_owner_stays_enrolled(site, client):
     site.join(client)
     connections.mark_needs_reconnect(connection=Connection.objects.get(), reason="401", now=timezone.now())

@@ -354,26 +354,49 @@ def test_a_state_that_was_made_for_one_vendor_does_not_work_for_another(site, cl
 # --- at the same time -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.django_db(transaction=True)
-def test_the_same_callback_twice_at_once_makes_one_enrollment(vendor):
-    site, browser = Site(), Client()
-    state = site.begin(browser)["state"]
-    barrier, replies = threading.Barrier(2), []
+def at_once(*calls):
+    """Call all from threads of their own at the same moment; return what they return."""
+    barrier, told = threading.Barrier(len(calls)), []
 
-    def answer():
-        twin = Client()
-        twin.cookies.load(browser.cookies.output(header=""))
+    def run(call):
         barrier.wait()
-        replies.append(site.told(come_back(twin, code="anna", state=state)))
-        database.close()
+        try:
+            told.append(call())
+        finally:
+            database.close()
 
-    threads = [threading.Thread(target=answer) for _ in range(2)]
+    threads = [threading.Thread(target=run, args=[call]) for call in calls]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(reply.get("error", "") for reply in replies) == ["", "invalid_request"]
+    return told
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_callback_twice_at_once_makes_one_enrollment(vendor):
+    site, browser = Site(), Client()
+    state = site.begin(browser)["state"]
+
+    def answer():
+        twin = Client()
+        twin.cookies.load(browser.cookies.output(header=""))
+        return site.told(come_back(twin, code="anna", state=state)).get("error", "")
+
+    assert sorted(at_once(answer, answer)) == ["", "invalid_request"]
     assert (Enrollment.objects.count(), Connection.objects.count()) == (1, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_users_with_the_same_account_at_once_leave_one_that_is_enrolled(vendor):
+    site, vendor.homes = Site(), []
+
+    def join(user):
+        return lambda: site.join(Client(), user=user).get("error", "")
+
+    assert set(at_once(join("user-7"), join("user-8"))) <= {"", "already_linked"}
+    assert Enrollment.objects.filter(status="active").count() == Connection.objects.count() == 1
+    assert Consent.objects.filter(ended_at=None).count() == 1
 
 
 def test_nothing_that_happened_holds_a_token(site, client):
