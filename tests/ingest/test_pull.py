@@ -308,7 +308,7 @@ def test_windows_read_before_the_trouble_stand(vendor, account):
     vendor.answer = staticmethod(answer)
     pull_once(account)
     assert System.objects.get().pulled_through == NOW - 12 * HOUR
-    assert Reading.objects.count() == 12
+    assert Reading.objects.count() == 18
     run = PullRun.objects.get()
     assert (run.outcome, run.readings, run.window_end, run.error) == ("unavailable", 12, NOW - 12 * HOUR, "HTTP 502")
 
