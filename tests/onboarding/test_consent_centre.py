@@ -267,3 +267,33 @@ def test_a_claimed_message_of_a_stopped_home_is_not_written_down_as_waiting(anna
         [outbox.Outcome(claim, delivered=[m.id for m in claim.messages])], vendors={}, now=NOW + timedelta(days=365)
     )
     assert GatewayQueue.objects.get().waiting == 0
+
+
+@pytest.mark.parametrize("vendor", ["solaredge", "enphase"])
+def test_a_lost_account_is_connected_again_at_the_vendor_and_keeps_its_homes(homeowner, clouds, vendor):
+    login = f"ok+reconnect-{vendor}"
+    homeowner.sign_up()
+    homeowner.agree(vendor)
+    homeowner.consent_at_the_vendor(login)
+    connection = Connection.objects.get()
+    systems = list(connection.systems.values_list("pk", "external_id"))
+    connections.mark_needs_reconnect(connection=connection, reason="401", now=NOW)
+    leave = homeowner.browser.post(reverse("home_reconnect", args=[connection.uid]))
+    answer = homeowner.browser.get(homeowner.answer_of_vendor(leave, login))
+    assert answer["Location"] == "/home/"
+    again = Connection.objects.get()
+    assert (again.pk, again.status) == (connection.pk, "active")
+    assert systems
+    assert list(again.systems.values_list("pk", "external_id")) == systems
+
+
+def test_the_consent_of_another_account_connects_nothing(homeowner, clouds):
+    homeowner.sign_up()
+    homeowner.agree("enphase")
+    homeowner.consent_at_the_vendor("ok+mine")
+    connection = Connection.objects.get()
+    tokens = connection.secrets
+    leave = homeowner.browser.post(reverse("home_reconnect", args=[connection.uid]))
+    answer = homeowner.browser.get(homeowner.answer_of_vendor(leave, "ok+other"), follow=True)
+    assert "This is the consent of another account." in answer.text
+    assert Connection.objects.get().secrets == tokens
