@@ -130,3 +130,20 @@ def test_a_place_that_cannot_be_is_refused_in_words(anna, latitude, longitude, s
     assert answer.status_code == 422
     assert said in answer.text
     assert Gateway.objects.get().coordinates == gateway.coordinates
+
+
+def test_who_signs_in_by_a_code_in_a_mail_does_so_again_and_comes_back(homeowner):
+    homeowner.sign_up()
+    browser, page = homeowner.browser, reverse("home_delete")
+    asked = browser.get(page)["Location"]
+    assert asked == f"/accounts/login/?next={page}"
+    assert "please sign in once more" in browser.get(asked).text
+    browser.post("/accounts/login/code/", {"email": homeowner.email, "next": page})
+    answer = browser.post("/accounts/login/code/confirm/", {"code": homeowner.code(), "next": page})
+    assert answer["Location"] == page
+    assert browser.get(page).status_code == 200
+    session = browser.session
+    for record in session["account_authentication_methods"]:
+        record["at"] -= 301
+    session.save()
+    assert browser.get(page)["Location"] == asked
