@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from gateways import actions as gateway_actions
 from gateways import events, wallets
 from gateways.events import By
-from gateways.models import Partner, Wallet
+from gateways.models import Gateway, Partner, Wallet
 from ingest import connections
 from ingest.models import Connection, System
 from ingest.readings import Kind
@@ -82,9 +82,9 @@ def under_way(partner: Partner, user: User) -> Journey | None:
 
 @transaction.atomic
 def choose_brand(*, journey: Journey, country: str, vendor: str, by: By, now: datetime) -> Journey:
-    """Choose the vendor. Another one than that of an account connected on this journey leaves that account behind."""
+    """Choose the vendor. Another one than before leaves behind the account that was connected, and what was agreed."""
     journey = _open(journey)
-    if journey.connection and journey.connection.vendor != vendor:
+    if journey.vendor != vendor:
         _leave(journey, by, now)
     journey.country, journey.vendor = country, vendor
     _save(journey, BRAND_CHOSEN, now, vendor)
@@ -122,6 +122,8 @@ def choose_systems(*, journey: Journey, systems: Collection[System], now: dateti
     journey = _open(journey)
     if not systems or any(system.connection_id != journey.connection_id for system in systems):
         raise ValidationError(_("Choose at least one home of this account."))
+    if any(has_joined(system) for system in systems):
+        raise ValidationError(_("This home has joined already."))
     journey.chosen.exclude(system__in=systems).delete()
     for system in systems:
         ChosenSystem.objects.get_or_create(journey=journey, system=system, defaults=_known_place(system))
@@ -168,13 +170,14 @@ def finish(*, journey: Journey, by: By, now: datetime) -> Journey:
 
     A journey that is finished already stays as it is.
     """
-    events.lock(journey.partner_id)
-    journey = Journey.objects.select_for_update(of=("self",)).select_related("partner", "connection").get(pk=journey.pk)
+    journey = _locked(journey)
     if journey.finished_at:
         return journey
-    if journey.connection is None or not journey.chosen.exists() or not (journey.wallet or journey.wallet_later):
+    if journey.abandoned_at:
+        raise Over
+    purposes = _agreed(journey)
+    if not purposes or not journey.chosen.exists() or not (journey.wallet or journey.wallet_later):
         raise ValidationError(_("Something is missing yet: go on with the next step."))
-    purposes = set(consents.active(journey.connection).values_list("purpose", flat=True))
     for chosen in journey.chosen.select_related("system"):
         _make_home(journey, chosen, purposes, by, now)
     journey.finished_at = now
@@ -201,6 +204,11 @@ def abandon(*, journey: Journey, by: By, now: datetime) -> None:
     _save(journey, ABANDONED, now)
 
 
+def has_joined(system: System) -> bool:
+    """Tell whether a home has a gateway that was not let go."""
+    return system.gateway is not None and system.gateway.status != Gateway.Status.RELEASED
+
+
 def note(journey: Journey, what: str, now: datetime, detail: str = "") -> None:
     """Add to the journey's timeline; repeats of the same are not added."""
     last = journey.entries.last()
@@ -221,13 +229,18 @@ def _attach(journey: Journey, connection: Connection, now: datetime) -> Journey:
 
 
 def _open(journey: Journey) -> Journey:
-    journey = (
-        Journey.objects.select_for_update(of=("self",))
-        .select_related("partner", "user", "connection", "wallet")
-        .get(pk=journey.pk)
-    )
+    journey = _locked(journey)
     if journey.finished_at or journey.abandoned_at:
         raise Over
+    return journey
+
+
+def _locked(journey: Journey) -> Journey:
+    """Return the journey as it is now, locked, and with it the account: that comes before the partner everywhere."""
+    rows = Journey.objects.select_related("partner", "user", "connection", "wallet")
+    journey = rows.select_for_update(of=("self",)).get(pk=journey.pk)
+    if journey.connection_id:
+        journey.connection = Connection.objects.select_for_update().get(pk=journey.connection_id)
     return journey
 
 
@@ -241,6 +254,8 @@ def _save(journey: Journey, what: str, now: datetime, detail: str = "") -> None:
 def _leave(journey: Journey, by: By, now: datetime) -> None:
     connection, journey.connection = journey.connection, None
     journey.chosen.all().delete()
+    for consent in consents.waiting(journey.partner, journey.user, journey.vendor):
+        consents.end(consent=consent, ending=Consent.Ending.STOPPED, by=by, now=now)
     if connection:
         _let_go(connection, by, now)
 
@@ -248,7 +263,7 @@ def _leave(journey: Journey, by: By, now: datetime) -> None:
 @transaction.atomic
 def _let_go(connection: Connection, by: By, now: datetime) -> None:
     """Disconnect an account, unless a home came of it."""
-    if not connection.systems.filter(gateway__isnull=False).exists():
+    if not any(has_joined(system) for system in connection.systems.select_related("gateway")):
         for consent in consents.active(connection):
             consents.end(consent=consent, ending=Consent.Ending.STOPPED, by=by, now=now)
         connections.disconnect(connection=connection, by=by, now=now)
@@ -258,6 +273,10 @@ def _apply_kinds(connection: Connection, given: Collection[Consent]) -> None:
     shared = {kind for consent in given for kind in consent.kinds}
     connection.withheld_kinds = sorted({"pv", "battery", "meter"} - shared) if given else []
     connection.save(update_fields=["withheld_kinds"])
+
+
+def _agreed(journey: Journey) -> set[str]:
+    return set(consents.active(journey.connection).values_list("purpose", flat=True)) if journey.connection else set()
 
 
 def _known_place(system: System) -> dict[str, object]:

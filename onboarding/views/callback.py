@@ -11,10 +11,10 @@ from django.views.decorators.http import require_GET
 
 from ingest import vendors
 from ingest.models import Connection
-from onboarding import journeys, linking, steps, vendor_oauth, wizard
+from onboarding import journeys, steps, vendor_oauth, wizard
 from onboarding.models import JoinSession
 from onboarding.vendor_oauth import JoinFailed
-from onboarding.views import flows, trips
+from onboarding.views import flows, looking, trips
 from onboarding.views.journey import step_url
 
 remember = trips.remember
@@ -46,8 +46,7 @@ def _on_with_journey(request: HttpRequest, session: JoinSession, connection: Con
     except journeys.Over as error:
         messages.info(request, " ".join(error.messages))
         return redirect("join_welcome", session.partner.slug)
-    for trouble in linking.look_around(connection, clock=timezone.now):
-        messages.warning(request, trouble)
+    looking.look_around(request, connection)
     return redirect(step_url(session.partner.slug, wizard.next_step(journey)))
 
 

@@ -20,7 +20,7 @@ from ingest.vendors.base import AuthScheme, OAuth2Code
 from ingest.vendors.errors import VendorAuthFailed, VendorError, VendorThrottled
 from onboarding import journeys, linking, steps, vendor_oauth
 from onboarding.forms import KeysForm
-from onboarding.views import policy, trips
+from onboarding.views import looking, policy, trips
 from onboarding.views.journey import StepView, step_url
 
 log = structlog.get_logger(__name__)
@@ -64,8 +64,7 @@ class ConnectView(StepView):
             journeys.note(self.journey, journeys.VENDOR_FAILED, timezone.now(), type(error).__name__)
             raise ValidationError(said(error, vendor)) from error
         journeys.attach(journey=self.journey, connection=connection, now=timezone.now())
-        for trouble in linking.look_around(connection, clock=timezone.now):
-            messages.warning(self.request, trouble)
+        looking.look_around(self.request, connection)
 
     def show(self, form: forms.Form, status: int = 200) -> HttpResponse:
         response = super().show(form, status)

@@ -17,13 +17,13 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from gateways.models import Gateway
 from ingest import duplicates, health, vendors
 from ingest.models import System
 from ingest.vendors.base import VendorAdapter
 from onboarding import colors, consent_texts, consents, countries, journeys, linking, steps, tasks
 from onboarding.forms import BrandForm, HomesForm, PlacesForm, SharingForm
 from onboarding.models import Consent
+from onboarding.views import looking
 from onboarding.views.connect import ConnectView
 from onboarding.views.journey import StepView, closed
 from onboarding.views.wallet import WalletView
@@ -137,8 +137,7 @@ class HomesView(StepView):
         if "look" not in request.POST:
             return super().post(request, slug)
         assert self.journey.connection is not None  # noqa: S101  the step before connected it
-        for trouble in linking.look_around(self.journey.connection, clock=timezone.now):
-            messages.warning(request, trouble)
+        looking.look_around(request, self.journey.connection)
         return redirect(request.path)
 
     def form(self, data: Any) -> forms.Form:
@@ -217,7 +216,7 @@ def page(request: HttpRequest, slug: str, step: str) -> HttpResponseBase:
 
 
 def _taken(system: System, user: User) -> tuple[str, bool]:
-    if system.gateway and system.gateway.status != Gateway.Status.RELEASED:
+    if system.gateway and journeys.has_joined(system):
         return _("This home has joined already."), system.gateway.owner_id == user.pk
     elsewhere = duplicates.linked_elsewhere(system)
     mine = any(der.system.connection.owner_id == user.pk for der in elsewhere)

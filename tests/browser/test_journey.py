@@ -50,7 +50,7 @@ class Walk:
 
     def __init__(self, page, url, *, scripts=True):
         self.page, self.url, self.scripts = page, url, scripts
-        self.wrong = []
+        self.wrong: list[str] = []
         page.on("pageerror", lambda error: self.wrong.append(str(error)))
         page.on("console", self._hear)
         page.on("request", self._watch)
@@ -165,8 +165,7 @@ def test_with_a_consent_at_the_vendor_and_a_wallet_in_the_browser(brand, home, s
     page.get_by_label("Yes, this is where it stands.").check()
     walk.go_on("Go on", "Is everything right")
     walk.go_on("Finish", home)
-    gateway = Gateway.objects.get(owner__email=EMAIL)
-    assert gateway.coordinates.source == "pin"
+    gateway = Gateway.objects.get(owner__email=EMAIL, coordinates__source="pin")
     assert_readings_at_sen(clouds, gateway, wallet)
 
 
@@ -193,4 +192,4 @@ def test_without_scripts_on_the_smallest_phone(browser, live_server, clouds, joi
         walk.go_on("I agree, go on", "Your keys from Solis")
         walk.finish_by_hand(wallet)
         assert walk.wrong == []
-    assert Gateway.objects.get(owner__email=EMAIL).wallet.address == wallet.address
+    assert Gateway.objects.filter(owner__email=EMAIL, wallet__address=wallet.address).exists()
