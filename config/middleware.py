@@ -13,7 +13,7 @@ from django.urls import reverse
 from django_structlog.middlewares import RequestMiddleware
 
 # Invitations, reminders' ways out, and allauth's links to a new password and from a mail hold a key in their path.
-_KEY_IN_PATH = re.compile(r"(/join/[^/]+/i/|/join/no-reminders/|/password/reset/key/|/confirm-email/)[^/]+")
+_KEY_IN_PATH = re.compile(r"(/join/[^/]+/i/|/no-reminders/|/password/reset/key/|/confirm-email/)[^/]+")
 _View = Callable[[HttpRequest], HttpResponseBase]
 
 

@@ -22,6 +22,8 @@ def discover(connection: Connection, adapter: VendorAdapter, now: datetime) -> N
     except ReadingInvalid as error:
         raise VendorReplyInvalid(str(error)) from error
     with transaction.atomic():
+        # The account before its partner, as everybody does: an event below takes the partner's lock.
+        Connection.objects.select_for_update().only("pk").get(pk=connection.pk)
         for listed in found:
             _save_system(connection, listed, now)
         listed_ids = [listed.external_id for listed in found]

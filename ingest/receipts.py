@@ -1,7 +1,7 @@
 """Receipts of renewed tokens: on disk from when the vendor's answer is there until the database has it.
 
 A file per account in VAR_DIR, sealed like the column it is for. VAR_DIR must survive a restart of the machine; workers
-on several machines each take up their own receipts (`consents.take_up_receipts`).
+on several machines each take up their own receipts (`upkeep.take_up_receipts`).
 """
 
 from __future__ import annotations

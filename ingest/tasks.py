@@ -11,7 +11,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from ingest import consents, outbox, pruning, pull, push
+from ingest import outbox, pruning, pull, push, upkeep
 from ingest.models import Heartbeat
 
 log = structlog.get_logger(__name__)
@@ -42,8 +42,8 @@ def pull_connection(*, connection_id: int, **_: Any) -> None:
 def renew_tokens(**_: Any) -> None:
     """Renew tokens that no pull renewed in time, and give back the consents of disconnected accounts."""
     until = _until()
-    consents.take_up_receipts(now=timezone.now())
-    for renew in (consents.renew_due, consents.revoke_due, consents.ask_approvals):
+    upkeep.take_up_receipts(now=timezone.now())
+    for renew in (upkeep.renew_due, upkeep.revoke_due, upkeep.ask_approvals):
         renew(clock=timezone.now, until=until)
 
 

@@ -10,7 +10,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("home/", include("onboarding.home_urls")),
     path("join/flows/<uuid:flow>/authorize", flows.authorize, name="flow_authorize"),
     path("join/flows/sessions/<uuid:session>/", flows.keys, name="flow_keys"),
-    path("join/no-reminders/<str:token>/", reminders.no_reminders, name="no_reminders"),
+    path("no-reminders/<str:token>/", reminders.no_reminders, name="no_reminders"),
     path("join/<slug:vendor>/auth-granted", callback.auth_granted, name="auth_granted"),
     path("join/<slug:slug>/", welcome.welcome, name="join_welcome"),
     path("join/<slug:slug>/i/<str:token>/", welcome.invited, name="join_invited"),

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from gateways.models import Event
-from ingest import connections, consents, tokens
+from ingest import connections, tokens, upkeep
 from ingest.models import Connection
 from ingest.vendors.base import Tokens
 from tests.factories import NOW
@@ -59,9 +59,9 @@ def names(*wanted):
 
 
 def tick(time):
-    consents.take_up_receipts(now=time())
-    consents.renew_due(clock=time, until=math.inf)
-    consents.revoke_due(clock=time, until=math.inf)
+    upkeep.take_up_receipts(now=time())
+    upkeep.renew_due(clock=time, until=math.inf)
+    upkeep.revoke_due(clock=time, until=math.inf)
 
 
 def disconnect(account, now=NOW):

@@ -310,7 +310,7 @@ def test_windows_read_before_the_trouble_stand(vendor, account):
     assert System.objects.get().pulled_through == NOW - 12 * HOUR
     assert Reading.objects.count() == 18
     run = PullRun.objects.get()
-    assert (run.outcome, run.readings, run.window_end, run.error) == ("unavailable", 12, NOW - 12 * HOUR, "HTTP 502")
+    assert (run.outcome, run.readings, run.window_end, run.error) == ("unavailable", 18, NOW - 12 * HOUR, "HTTP 502")
 
 
 def test_a_key_that_is_refused_stops_the_account_and_says_so_once(vendor, account):

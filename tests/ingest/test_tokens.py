@@ -16,7 +16,7 @@ from django.db import connections as databases
 
 from gateways import vault
 from gateways.models import Event
-from ingest import connections, consents, receipts, tokens
+from ingest import connections, receipts, tokens, upkeep
 from ingest.models import Connection, PullRun, System
 from ingest.vendors.base import Tokens
 from ingest.vendors.errors import VendorAuthFailed, VendorUnavailable
@@ -224,23 +224,23 @@ def test_the_tick_takes_up_receipts_of_accounts_that_nobody_pulls(cloud, account
     time.now = NOW + HALF
     crash(account, time, monkeypatch)
     connections.pause(connection=account, by="test", now=time.now)
-    assert consents.take_up_receipts(now=time.now) == 1
+    assert upkeep.take_up_receipts(now=time.now) == 1
     assert (held(account).access_token, receipts.waiting()) == ("SECRET-access-1", [])
-    assert consents.take_up_receipts(now=time.now) == 0
+    assert upkeep.take_up_receipts(now=time.now) == 0
 
 
 def test_a_receipt_waits_while_somebody_has_the_lease(cloud, account, time, monkeypatch):
     time.now = NOW + HALF
     crash(account, time, monkeypatch)
     lease(account, time.now)
-    assert (consents.take_up_receipts(now=time.now), receipts.waiting()) == (0, [account.uid])
+    assert (upkeep.take_up_receipts(now=time.now), receipts.waiting()) == (0, [account.uid])
 
 
 def test_a_receipt_of_an_older_consent_is_thrown_away(cloud, account, app, time, monkeypatch):
     time.now = NOW + HALF
     crash(account, time, monkeypatch)
     reconnect(account, app, NEW, NOW + timedelta(minutes=1))
-    assert (consents.take_up_receipts(now=time.now), receipts.waiting()) == (0, [])
+    assert (upkeep.take_up_receipts(now=time.now), receipts.waiting()) == (0, [])
     assert held(account).access_token == "SECRET-new"
 
 
@@ -248,7 +248,7 @@ def test_a_receipt_of_an_account_there_is_not_is_thrown_away(cloud, account, tim
     time.now = NOW + HALF
     crash(account, time, monkeypatch)
     Connection.objects.all().delete()
-    assert (consents.take_up_receipts(now=time.now), receipts.waiting()) == (0, [])
+    assert (upkeep.take_up_receipts(now=time.now), receipts.waiting()) == (0, [])
 
 
 def test_a_receipt_is_sealed_and_for_our_eyes_only(cloud, account, time, monkeypatch):

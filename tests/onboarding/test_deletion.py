@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from gateways import actions, events
 from gateways.models import Coordinates, Event, Gateway, GatewayKey, Partner, Wallet
-from ingest import connections, consents, outbox, tokens
+from ingest import connections, outbox, tokens, upkeep
 from ingest.models import Connection, Der, GatewayQueue, Message, Reading, System
 from ingest.vendors.base import Tokens
 from onboarding import deletion, invitations, journeys, wallet_proofs
@@ -157,7 +157,7 @@ def test_a_consent_at_a_vendor_is_given_back_before_the_account_is_forgotten(ann
     assert left.revoke_due_at == NOW
     assert deletion.forget_given_back() == 0
     monkeypatch.setattr(tokens, "_give_back", lambda *_, **__: Connection.objects.update(revoke_due_at=None))
-    consents.revoke_due(clock=lambda: NOW, until=float("inf"))
+    upkeep.revoke_due(clock=lambda: NOW, until=float("inf"))
     assert deletion.forget_given_back() == 1
     assert not Connection.objects.exists()
     assert not Connection.history.exists()

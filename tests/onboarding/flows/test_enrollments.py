@@ -10,8 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from gateways.models import Event, Gateway
-from ingest import connections
-from ingest import consents as ingest_consents
+from ingest import connections, upkeep
 from ingest.models import Connection, System
 from ingest.vendors.base import Approval
 from ingest.vendors.errors import VendorUnavailable
@@ -49,7 +48,7 @@ def ask_vendor(vendor, approval):
     """Let the vendor have decided, and the ticks pass."""
     vendor.approves = approval
     Connection.objects.update(next_pull_at=timezone.now() - timedelta(minutes=1))
-    ingest_consents.ask_approvals(clock=timezone.now, until=math.inf)
+    upkeep.ask_approvals(clock=timezone.now, until=math.inf)
     settle()
 
 

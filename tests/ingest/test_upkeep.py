@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from gateways.models import Event
-from ingest import connections, consents, receipts
+from ingest import connections, receipts, upkeep
 from ingest.models import Connection
 from ingest.vendors.base import Tokens
 from tests.factories import NOW
@@ -114,7 +114,7 @@ def test_the_token_that_is_given_back_is_the_one_a_killed_worker_received(cloud,
     time.now = NOW + HALF
     crash(account, time, monkeypatch)
     disconnect(account, time.now)
-    consents.revoke_due(clock=time, until=math.inf)
+    upkeep.revoke_due(clock=time, until=math.inf)
     assert (cloud.revoked, forgotten(account), receipts.waiting()) == (True, True, [])
 
 
@@ -138,7 +138,7 @@ def pending(app):
 
 
 def ask(time):
-    consents.ask_approvals(clock=time, until=math.inf)
+    upkeep.ask_approvals(clock=time, until=math.inf)
     return Connection.objects.get()
 
 
