@@ -68,9 +68,17 @@ class Solis(VendorAdapter):
                 Field("key_secret", "Key secret", "Shown next to the key ID."),
             ),
             help_steps=(
-                HelpStep("Ask Solis support by a service ticket to open API access for your SolisCloud account."),
-                HelpStep("Sign in at www.soliscloud.com and open Account, then Basic settings, then API management."),
-                HelpStep("Activate the API there, and copy the key ID and the key secret."),
+                HelpStep(
+                    "Ask Solis support by a service ticket to open API access for your SolisCloud account.",
+                    picture="vendors/solis/ticket.svg",
+                ),
+                HelpStep(
+                    "Sign in at www.soliscloud.com and open Account, then Basic settings, then API management.",
+                    picture="vendors/solis/menu.svg",
+                ),
+                HelpStep(
+                    "Activate the API there, and copy the key ID and the key secret.", picture="vendors/solis/keys.svg"
+                ),
             ),
         ),
     )
