@@ -35,7 +35,8 @@ def home(request: HttpRequest) -> HttpResponse:
     if len(homes) == 1:
         return _show(request, homes[0])
     shown = [(gateway, my_homes.system_of(gateway), _nows(gateway)) for gateway in homes]
-    return render(request, "home/list.html", {"homes": shown, **_notices(user)})
+    zone = my_homes.zone_of(shown[0][1] if shown else None)
+    return render(request, "home/list.html", {"homes": shown, "zone": zone.key, **_notices(user)})
 
 
 @login_required
