@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from gateways import queries
 from gateways.models import Gateway, Partner
-from ingest.models import Connection, Der, GatewayQueue, System
+from ingest.models import Connection, Der, GatewayQueue, Message, System
 from ingest.readings import Kind
 from onboarding import consent_texts
 from onboarding.models import Journey
@@ -72,6 +72,11 @@ def zone_of(system: System | None) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo(system.timezone if system else "UTC")
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
         return zoneinfo.ZoneInfo("UTC")
+
+
+def held_of(gateway: Gateway) -> int:
+    """Return how many messages of a home are held one by one, which SEN did not take."""
+    return Message.objects.filter(gateway=gateway, state=Message.State.HELD).count()
 
 
 def part_names(connection: Connection) -> list[str]:

@@ -89,6 +89,7 @@ def _show(request: HttpRequest, gateway: Gateway) -> HttpResponse:
         "partner": gateway.partner,
         "system": system,
         "queue": queue,
+        "held": my_homes.held_of(gateway),
         "zone": zone,
         "stages": stages,
         "under_way": not all(stage.done for stage in stages),

@@ -260,6 +260,14 @@ def test_why_nothing_is_sent_is_told_without_the_words_of_machines(signed_in, an
     assert "401" not in page
 
 
+def test_messages_that_the_network_did_not_take_are_counted_in_plain_words(signed_in, villa):
+    Message.objects.update(state="held", held_reason="HTTP 422: W is positive", done_at=NOW)
+    page = see(signed_in)
+    assert "3 messages<span" in page
+    assert "The network did not take these, or not in time." in page
+    assert "422" not in page
+
+
 def test_an_account_that_needs_its_owner_is_shown_first_with_since_when_and_that_nothing_is_lost(signed_in, villa):
     connections.mark_needs_reconnect(connection=villa.connection, reason="401", now=NOW)
     page = see(signed_in)
@@ -304,5 +312,5 @@ def test_the_page_takes_as_many_queries_for_many_readings_as_for_few(
     signed_in, anna, django_assert_max_num_queries, count
 ):
     homes.read(homes.home(anna), 10 * count)
-    with django_assert_max_num_queries(36):
+    with django_assert_max_num_queries(37):
         see(signed_in)
