@@ -212,6 +212,13 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
 
+# --- Maps -----------------------------------------------------------------------------------------
+
+# A tile server as https://host/{z}/{x}/{y}.png and whom to name for it; without one, maps show coastlines of our own.
+MAP_TILES_URL = env("MAP_TILES_URL", default="")
+MAP_ATTRIBUTION = env("MAP_ATTRIBUTION", default="")
+_MAP_ORIGINS = ["/".join(MAP_TILES_URL.split("/")[:3])] if MAP_TILES_URL else []
+
 # --- Security -------------------------------------------------------------------------------------
 
 # Everything that must be off on a plain-http laptop hangs on this one switch; DEBUG implies it.
@@ -235,7 +242,7 @@ CONTENT_SECURITY_POLICY = {
         "default-src": [SELF],
         "script-src": [SELF, NONCE],
         "style-src": [SELF],
-        "img-src": [SELF, "data:"],
+        "img-src": [SELF, "data:", *_MAP_ORIGINS],
         "object-src": [NONE],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
@@ -243,14 +250,6 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 ADMIN_CSP = {"script-src": [SELF, UNSAFE_EVAL, UNSAFE_INLINE], "style-src": [SELF, UNSAFE_INLINE]}
-
-# --- Maps -----------------------------------------------------------------------------------------
-
-# A tile server as https://host/{z}/{x}/{y}.png and whom to name for it; without one, maps show coastlines of our own.
-MAP_TILES_URL = env("MAP_TILES_URL", default="")
-MAP_ATTRIBUTION = env("MAP_ATTRIBUTION", default="")
-if MAP_TILES_URL:
-    CONTENT_SECURITY_POLICY["DIRECTIVES"]["img-src"].append("/".join(MAP_TILES_URL.split("/")[:3]))
 
 # --- Static files ---------------------------------------------------------------------------------
 

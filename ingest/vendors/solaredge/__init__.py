@@ -5,16 +5,17 @@ Facts: api-docs.solaredge.com (Basic Monitoring API, "Migrating from V1 to V2") 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from ingest.readings import DerKey, Kind, Reading
 from ingest.vendors.base import (
     ApiKey,
+    AuthScheme,
     ConsentAdapter,
     Dropped,
     Field,
@@ -46,7 +47,7 @@ class SolarEdge(ConsentAdapter):
     kinds = frozenset({Kind.PV, Kind.BATTERY, Kind.METER})
     base_urls = {"api": "https://monitoringapi.solaredge.com", "connect": "https://connect.solaredge.com"}
     color = "#c8102e"
-    schemes = (
+    schemes: ClassVar[Sequence[AuthScheme]] = (
         ApiKey(
             name="apikey",
             label="Fleet Access",
