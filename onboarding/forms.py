@@ -117,7 +117,7 @@ class WalletForm(forms.Form):
         self.signing = signing
         if signing:
             self.fields["address"].widget = forms.HiddenInput()
-            self.fields["message"].widget = forms.Textarea(attrs={"readonly": True, "rows": 9})
+            self.fields["message"].widget = forms.Textarea(attrs={"readonly": True, "rows": 12})
             self.fields["signature"].widget = forms.TextInput(attrs=_PASTED)
             self.initial["message"] = signing
 
