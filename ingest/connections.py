@@ -293,6 +293,13 @@ def mark_needs_reconnect(*, connection: Connection, reason: str, now: datetime) 
 
 
 @transaction.atomic
+def recover(*, connection: Connection, by: By, now: datetime) -> None:
+    """Go on with an account that was taken for lost and is not; one that is not so stays as it is."""
+    if Connection.objects.select_for_update().get(pk=connection.pk).status == _Status.NEEDS_RECONNECT:
+        _go_on(connection, events.CONNECTION_RECOVERED, by, now)
+
+
+@transaction.atomic
 def settle_approval(*, connection: Connection, approval: Approval, now: datetime) -> None:
     """Note what the vendor says of an account it has to approve; while it has not said, ask again later."""
     pending = Connection.objects.filter(pk=connection.pk, status=_Status.PENDING)

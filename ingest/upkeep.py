@@ -25,10 +25,18 @@ _Status = Connection.Status
 def take_up_receipts(*, now: datetime) -> int:
     """Take up what killed workers of this machine received and could not write down; return how many."""
     waiting = receipts.waiting()
-    rows = {row.uid: row for row in Connection.objects.filter(uid__in=waiting)}
+    rows = {row.uid: row for row in Connection.objects.select_related("partner").filter(uid__in=waiting)}
     for uid in set(waiting) - rows.keys():
         receipts.forget(uid)
-    return sum(tokens.take_up_receipt(row, now) for row in rows.values())
+    return sum(_take_up(row, now) for row in rows.values())
+
+
+def _take_up(row: Connection, now: datetime) -> bool:
+    """Take up one receipt; an account that a worker elsewhere took for lost meanwhile, without it, goes on."""
+    taken = tokens.take_up_receipt(row, now)
+    if taken:
+        connections.recover(connection=row, by="pull", now=now)
+    return taken
 
 
 def renew_due(*, clock: Callable[[], datetime], until: float) -> None:

@@ -229,6 +229,18 @@ def test_the_tick_takes_up_receipts_of_accounts_that_nobody_pulls(cloud, account
     assert upkeep.take_up_receipts(now=time.now) == 0
 
 
+def test_an_account_that_was_taken_for_lost_without_its_receipt_goes_on_with_it(cloud, account, time, monkeypatch):
+    time.now = NOW + HALF
+    crash(account, time, monkeypatch)
+    connections.mark_needs_reconnect(connection=account, reason="a worker elsewhere was refused", now=time.now)
+    assert upkeep.take_up_receipts(now=time.now) == 1
+    account.refresh_from_db()
+    assert (account.status, account.next_pull_at, held(account).access_token) == (
+        "active", time.now, "SECRET-access-1",
+    )  # fmt: skip
+    assert names("needs_reconnect", "recovered") == ["connection.needs_reconnect", "connection.recovered"]
+
+
 def test_a_receipt_waits_while_somebody_has_the_lease(cloud, account, time, monkeypatch):
     time.now = NOW + HALF
     crash(account, time, monkeypatch)
