@@ -1,6 +1,6 @@
 """All settings, read from the environment and from `.env` beside manage.py.
 
-The only variables a production installation must set are SECRET_KEY, VAULT_KEYS, ALLOWED_HOSTS,
+The only variables a production installation must set are SECRET_KEY, VAULT_KEYS, ALLOWED_HOSTS, PUBLIC_URL,
 DATABASE_URL and REDIS_URL. Without the last two the portal runs on SQLite and on the embedded Valkey.
 """
 
@@ -172,7 +172,7 @@ ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = ACCOUNT_LOGIN_BY_CODE_ENABLED = Tru
 ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = True
 ACCOUNT_LOGIN_BY_CODE_TIMEOUT = ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 15 * 60  # mail can be slow
 ACCOUNT_ADAPTER = "onboarding.accounts.AccountAdapter"
-ACCOUNT_FORMS = {"signup": "onboarding.accounts.SignupForm"}
+ACCOUNT_FORMS = {"login": "onboarding.accounts.LoginForm", "signup": "onboarding.accounts.SignupForm"}
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGOUT_REDIRECT_URL = reverse_lazy("account_login")
 LOGIN_REDIRECT_URL = reverse_lazy("home")
@@ -181,7 +181,7 @@ MFA_PASSKEY_LOGIN_ENABLED = MFA_PASSKEY_SIGNUP_ENABLED = True
 # Sign-in through others: django-allauth's SOCIALACCOUNT_PROVIDERS, each with the `origin` of its own page besides, so
 # `{"google": {"origin": "https://accounts.google.com", "APPS": [{"client_id": "…", "secret": "…"}]}}`.
 SOCIALACCOUNT_PROVIDERS = env.json("SOCIAL_SIGN_IN", default={})
-SOCIAL_ORIGINS = [provider.pop("origin") for provider in SOCIALACCOUNT_PROVIDERS.values()]
+SOCIAL_ORIGINS = [provider.pop("origin", "") for provider in SOCIALACCOUNT_PROVIDERS.values()]
 if SOCIALACCOUNT_PROVIDERS:
     INSTALLED_APPS.append("allauth.socialaccount")
     INSTALLED_APPS += [f"allauth.socialaccount.providers.{name}" for name in SOCIALACCOUNT_PROVIDERS]

@@ -35,6 +35,14 @@ class AccountAdapter(DefaultAccountAdapter):
         return self.get_login_redirect_url(request)
 
 
+class LoginForm(allauth.account.forms.LoginForm):
+    """allauth's form without the link in its help text, which is too small to tap; the page has one of its own."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].help_text = ""
+
+
 class SignupForm(allauth.account.forms.SignupForm):
     """allauth's form, with the address that an invitation was mailed to; it is still to be confirmed."""
 

@@ -24,6 +24,7 @@ PRODUCTION = {
     "SECRET_KEY": "3q9zW-7Yk1uV5tRx0sPbLmNcQaJdHfGe2iXoZ8rTyUwEvK6lC4",
     "VAULT_KEYS": RIGHT,
     "ALLOWED_HOSTS": "portal.example",
+    "PUBLIC_URL": "https://portal.example",
     "DATABASE_URL": "postgres://portal:secret@db.example/portal",
     "REDIS_URL": "redis://redis.example/0",
 }
