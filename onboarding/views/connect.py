@@ -7,6 +7,8 @@ from typing import Any
 import structlog
 from django import forms
 from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -22,6 +24,8 @@ from onboarding import journeys, linking, steps, vendor_oauth
 from onboarding.forms import KeysForm
 from onboarding.views import looking, policy, trips
 from onboarding.views.journey import StepView, step_url
+
+_MOST_TRIES, _TRIES_WITHIN_S = 10, 600
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +59,8 @@ class ConnectView(StepView):
     def save(self, form: Any) -> None:
         """Try the keys at the vendor and connect the account; what goes wrong is said in the homeowner's words."""
         vendor = self.journey.vendor
+        if _tries_too_often(self.user):
+            raise ValidationError(_("That were many tries. Wait ten minutes, then copy the keys once more."))
         try:
             connection = linking.link_keys(
                 partner=self.page.partner, vendor=vendor, scheme=self.scheme.name, secrets=form.cleaned_data,
@@ -115,6 +121,13 @@ def said(error: Exception, vendor: str) -> str:
         return _("%s asks us to wait. Try again in a few minutes.") % label
     log.warning("account not linked", vendor=vendor, error=str(error))
     return _("%s does not answer right now. Try again in a few minutes.") % label
+
+
+def _tries_too_often(user: User) -> bool:
+    """Count tries: nobody shall guess keys through us, and the vendor must not take us for an attacker."""
+    key = f"key-tries:{user.pk}"
+    cache.add(key, 0, timeout=_TRIES_WITHIN_S)
+    return cache.incr(key) > _MOST_TRIES
 
 
 def _scheme(vendor: str, application: VendorCredential | None) -> AuthScheme:
