@@ -58,7 +58,7 @@ def test_a_page_that_closes_closes_the_sign_up_too(homeowner, join_page):
 
 def test_an_invitation_opens_a_closed_page_with_its_address_filled_in(homeowner, closed):
     homeowner.browser.get(invite(closed, email="anna@home.example"))
-    assert "Sunny Homes asks" in homeowner.see()
+    assert "Sunny Homes invites you" in homeowner.see()
     assert 'value="anna@home.example"' in homeowner.browser.get(SIGN_UP).text
 
 
