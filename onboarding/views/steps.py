@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+from kombu.exceptions import OperationalError
 
 from ingest import duplicates, health, vendors
 from ingest.models import System
@@ -189,7 +191,8 @@ class ReviewView(StepView):
 
     def save(self, form: Any) -> None:  # noqa: ARG002  the form is one button
         journeys.finish(journey=self.journey, by=self.user, now=timezone.now())
-        tasks.advance_homes.delay()
+        with contextlib.suppress(OperationalError):  # without a broker the tick does it, when there is one again
+            tasks.advance_homes.apply_async(retry=False)
         messages.success(self.request, _("You are in. We are setting up your home now."))
 
     def next_url(self, slug: str) -> str:  # noqa: ARG002  the signature of StepView

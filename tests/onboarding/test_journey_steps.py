@@ -6,10 +6,12 @@ import re
 
 import pytest
 import requests
+from kombu.exceptions import OperationalError
 
 from gateways.models import Gateway
 from ingest import health
 from ingest.models import Connection, System
+from onboarding import tasks
 from onboarding.models import Consent
 from tests.onboarding.homeowner import SOLIS_KEYS, Homeowner
 
@@ -273,3 +275,13 @@ def test_homes_that_all_joined_lead_home(homeowner, clouds):
     assert page.count("This home has joined already.") == 2
     assert 'name="systems"' not in page
     assert '<a href="/home/">' in page
+
+
+def test_a_broker_that_is_away_keeps_nobody_from_finishing(homeowner, clouds, monkeypatch):
+    def refuse(**_):
+        raise OperationalError
+
+    monkeypatch.setattr(tasks.advance_homes, "apply_async", refuse)
+    homeowner.go_to("review")
+    assert homeowner.send("review")["Location"] == "/home/"
+    assert homeowner.journey.finished_at
