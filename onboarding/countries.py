@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from django.utils.functional import Promise
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from ingest.vendors.base import VendorAdapter
@@ -52,7 +54,14 @@ NAMES: dict[str, str | Promise] = {
 
 def choices() -> list[tuple[str, str]]:
     """Return (code, name) in the reader's alphabetical order."""
-    return sorted(((code, str(name)) for code, name in NAMES.items()), key=lambda choice: choice[1])
+    return sorted(((code, str(name)) for code, name in NAMES.items()), key=lambda choice: _place(choice[1]))
+
+
+def _place(name: str) -> str:
+    """Return where a name stands in the alphabet: É is an E and Ö an O, but not in Swedish, where Ö comes last."""
+    if get_language() == "sv":
+        return name
+    return unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
 
 
 def guess(accept_language: str) -> str:

@@ -176,7 +176,7 @@ class PlacesForm(forms.Form):
         self.fields[f"longitude_{home.pk}"] = DegreesField(_("Longitude"), 180, initial=home.longitude)
         self.fields[f"source_{home.pk}"] = SourceField(initial=home.source)
         self.fields[f"confirmed_{home.pk}"] = forms.BooleanField(
-            label=_("Yes, this is where it stands."), initial=known,
+            label=_("Yes, this is the right place."), initial=known,
             error_messages={"required": _("Tick the box when the place is right.")},
         )  # fmt: skip
 
@@ -203,9 +203,8 @@ class DegreesField(forms.CharField):
         except InvalidOperation as error:
             raise forms.ValidationError(_("Enter degrees as a number, like 59.3293.")) from error
         if not degrees.is_finite() or abs(degrees) > self.limit:
-            raise forms.ValidationError(
-                _("This lies between -%(limit)d and %(limit)d degrees: were the two swapped?") % {"limit": self.limit}
-            )
+            msg = _("This must lie between -%(limit)d and %(limit)d degrees: were the two swapped?")
+            raise forms.ValidationError(msg % {"limit": self.limit})
         return round(degrees, 6)
 
 

@@ -89,7 +89,8 @@ def stages_of(gateway: Gateway, queue: GatewayQueue | None) -> list[Stage]:
     bound = gateway.status not in {_Status.CREATED, _Status.REGISTERED}
     sent = queue is not None and queue.delivered > 0
     production = gateway.partner.environment == Partner.Environment.PRODUCTION
-    registering = _("Sourceful registers new homes by hand: this takes some days.") if production else _("Any moment.")
+    by_hand = _("Sourceful registers new homes by hand: this takes some days.")
+    registering = by_hand if production else _("This can happen any moment.")
     return [
         Stage(_("Registered with the network"), gateway.registered_at is not None, registering),
         Stage(_("Bound to your wallet"), bound, _wallet_hint(gateway)),
@@ -126,7 +127,7 @@ def _trouble(gateway: Gateway, queue: GatewayQueue | None) -> str:
 
 def _wallet_hint(gateway: Gateway) -> str:
     if gateway.wallet is None:
-        return _("Name a wallet.")
+        return _("Add a wallet.")
     if gateway.wallet.proven_at is None:
         return _("Show that the wallet is yours.")
     return _("This follows by itself.")

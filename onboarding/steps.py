@@ -43,7 +43,7 @@ STEPS = (
     Step("connect", _("Your account there"), _connected),
     Step("homes", _("Your homes"), lambda journey: journey.chosen.exists()),
     Step("wallet", _("Your wallet"), lambda journey: journey.wallet is not None or journey.wallet_later),
-    Step("place", _("Where it stands"), _placed),
+    Step("place", _("Where your home is"), _placed),
     Step("review", _("Check and finish"), lambda journey: journey.finished_at is not None),
 )
 BY_SLUG = {step.slug: step for step in STEPS}

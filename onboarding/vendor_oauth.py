@@ -144,7 +144,7 @@ def check_open(session: JoinSession, now: datetime) -> None:
     if session.expires_at <= now:
         raise failed(session, "session_expired", _("This took longer than a day. Start again."))
     if session.flow and session.flow.deleted_at:
-        raise failed(session, "flow_deleted", _("The link that you came by is not in use any more."))
+        raise failed(session, "flow_deleted", _("The link that you followed is not in use any more."))
 
 
 def answered_already() -> str:

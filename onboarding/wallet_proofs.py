@@ -28,7 +28,7 @@ def challenge(*, user: User, partner: Partner, address: str, now: datetime) -> W
     mine = WalletChallenge.objects.filter(user=user)
     mine.filter(used_at=None, created_at__lt=now - _HOUR).delete()
     if mine.filter(created_at__gte=now - _HOUR).count() >= _MOST_AN_HOUR:
-        raise ValidationError(_("This was tried very often. Go on without proof for now, and try again in an hour."))
+        raise ValidationError(_("You have tried this very often. Go on for now, and prove your wallet in an hour."))
     return WalletChallenge.objects.create(
         user=user, partner=partner, address=address, created_at=now, expires_at=now + LIFETIME,
         message=_words(partner, address, now),
@@ -64,13 +64,14 @@ def has_proven(*, user: User, partner: Partner, address: str) -> bool:
 
 def _words(partner: Partner, address: str, now: datetime) -> str:
     """Return the message in the form of sen.md 9; line 1 names who asks, so that nobody else's page can use it."""
+    ascii_name = partner.name.encode("ascii", "ignore").decode().strip() or partner.slug
     return "\n".join(
         (
             f"{settings.PUBLIC_URL}/ wants you to sign data with your Ed25519 key:",
             address,
             "",
-            _("Confirm that the rewards of your home at %(partner)s shall go to this wallet. This moves no money.")
-            % {"partner": partner.name},
+            # In English for everybody: some wallets sign nothing but ASCII.
+            f"Confirm that the rewards of your home at {ascii_name} shall go to this wallet. This moves no money.",
             "",
             f"Nonce: {secrets.token_hex(16)}",
             f"Issued At (UTC): {_instant(now)}",

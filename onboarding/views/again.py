@@ -38,7 +38,7 @@ def asked_again(view: _View) -> _View:
             return view(request, *args, **kwargs)
         back = request.get_full_path()
         logout(request)
-        messages.info(request, _("This changes something for good, so please sign in once more."))
+        messages.info(request, _("This cannot be undone, so please sign in once more."))
         return redirect_to_login(back)
 
     return wrapped

@@ -60,7 +60,7 @@ class ConnectView(StepView):
         """Try the keys at the vendor and connect the account; what goes wrong is said in the homeowner's words."""
         vendor = self.journey.vendor
         if _tries_too_often(self.user):
-            raise ValidationError(_("That were many tries. Wait ten minutes, then copy the keys once more."))
+            raise ValidationError(_("Too many tries. Wait ten minutes, then copy the keys once more."))
         try:
             connection = linking.link_keys(
                 partner=self.page.partner, vendor=vendor, scheme=self.scheme.name, secrets=form.cleaned_data,

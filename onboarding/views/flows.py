@@ -46,9 +46,9 @@ def authorize(request: HttpRequest, flow: uuid.UUID) -> HttpResponse:
     """
     asked = JoinFlow.objects.select_related("partner").filter(uid=flow, deleted_at=None).first()
     if asked is None:
-        return _lost(request, _("The link that you came by is not in use any more."), 404)
+        return _lost(request, _("The link that you followed is not in use any more."), 404)
     if _too_many(request):
-        return _lost(request, _("Too many people start from here right now. Try again in a minute."), 429)
+        return _lost(request, _("Too many people are starting at once. Try again in a minute."), 429)
     state, user = answers.raw_state(request.META.get("QUERY_STRING", "")), request.GET.get("user", "")
     chosen = asked.vendors.select_related("credential__partner").filter(vendor=_vendor(request)).first()
     if wrong := _wrong(chosen, state, user):
@@ -63,7 +63,7 @@ def keys(request: HttpRequest, session: uuid.UUID) -> HttpResponse:
     """Show our form for a vendor whose owners have keys, and try what they fill in."""
     trip = key_trips.of_browser(session, trips.own(request))
     if trip is None:
-        return _lost(request, _("This page belongs to another browser, or to nobody. Start again."), 404)
+        return _lost(request, _("This page was opened in another browser, or is not valid any more. Start again."), 404)
     with _language_of(request, trip):
         try:
             return _answer(request, trip) if request.method == "POST" else _ask(request, trip)

@@ -53,7 +53,7 @@ class SharingForm(forms.Form):
         purposes = [(purpose.value, consent_texts.purpose(purpose, connection.partner)) for purpose in Consent.Purpose]
         offered = vendors.adapter_class(connection.vendor).kinds
         self.fields["purposes"] = forms.MultipleChoiceField(
-            label=_("What for"), choices=purposes, initial=[consent.purpose for consent in active],
+            label=_("What it is used for"), choices=purposes, initial=[consent.purpose for consent in active],
             widget=forms.CheckboxSelectMultiple, error_messages={"required": _("Tick at least one.")},
         )  # fmt: skip
         self.fields["kinds"] = forms.MultipleChoiceField(

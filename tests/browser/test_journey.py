@@ -78,7 +78,7 @@ class Walk:
 
     def sign_up(self):
         self.page.goto(f"{self.url}/join/sunny/")
-        self.arrive("Sunny Homes asks")
+        self.arrive("Sunny Homes invites you")
         self.page.get_by_role("link", name="Start").click()
         self.arrive("Your account")
         self.page.get_by_label("Email").fill(EMAIL)
@@ -105,10 +105,10 @@ class Walk:
         self.go_on("Go on", "Where shall the rewards go")
         message = self.page.get_by_label("Message to sign").input_value()
         self.page.get_by_label("Signature").fill(wallet.sign(message))
-        self.go_on("Prove it and go on", "Where does it stand")
+        self.go_on("Prove it and go on", "Where is your home")
         self.page.get_by_label("Latitude").fill("59.3293")
         self.page.get_by_label("Longitude").fill("18.0686")
-        self.page.get_by_label("Yes, this is where it stands.").check()
+        self.page.get_by_label("Yes, this is the right place.").check()
         self.go_on("Go on", "Is everything right")
         self.go_on("Finish", "Berlin home")
 
@@ -160,9 +160,9 @@ def test_with_a_consent_at_the_vendor_and_a_wallet_in_the_browser(brand, home, s
     page.locator("button[name=decision].primary").click()
     walk.arrive("What we found")
     walk.go_on("Go on", "Where shall the rewards go")
-    walk.go_on("Connect Test Wallet", "Where does it stand")
+    walk.go_on("Connect Test Wallet", "Where is your home")
     page.locator(".map").click(position={"x": 150, "y": 150})
-    page.get_by_label("Yes, this is where it stands.").check()
+    page.get_by_label("Yes, this is the right place.").check()
     walk.go_on("Go on", "Is everything right")
     walk.go_on("Finish", home)
     gateway = Gateway.objects.get(owner__email=EMAIL, coordinates__source="pin")

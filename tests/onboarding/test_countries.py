@@ -41,3 +41,10 @@ def test_a_vendor_that_names_no_countries_is_everywhere(monkeypatch):
 @pytest.mark.parametrize("vendor", sorted(vendors.VENDORS))
 def test_vendors_name_countries_that_can_be_chosen(vendor):
     assert vendors.adapter_class(vendor).countries <= countries.NAMES.keys()
+
+
+@pytest.mark.parametrize("language, name, before", [("de", "Österreich", "Polen"), ("sv", "Ungern", "Österrike")])
+def test_a_name_with_an_accent_stands_where_its_readers_look_for_it(language, name, before):
+    with translation.override(language):
+        names = [name for _, name in countries.choices()]
+    assert names.index(name) < names.index(before)

@@ -193,7 +193,7 @@ def test_the_way_to_sending_shows_what_is_done_and_what_is_missing(signed_in, an
     page = see(signed_in)
     assert "Getting started" in page
     assert "Sourceful registers new homes by hand" in page
-    assert "Name a wallet." in page
+    assert "Add a wallet." in page
     assert 'id="state" data-progress aria-live="polite">' in page
     assert [stage.done for stage in my_homes.stages_of(gateway, None)] == [False] * 5
 
@@ -278,7 +278,7 @@ def test_an_account_that_needs_its_owner_is_shown_first_with_since_when_and_that
 
 def test_a_journey_that_is_not_finished_is_offered_beside_the_home(signed_in, anna, villa):
     journeys.begin(partner=villa.connection.partner, user=anna, now=NOW)
-    assert f"You have begun to join {villa.connection.partner.name}" in see(signed_in)
+    assert f"You have not finished joining {villa.connection.partner.name}" in see(signed_in)
 
 
 @pytest.mark.parametrize("status", sorted(Connection.Status.values))

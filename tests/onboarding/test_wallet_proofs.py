@@ -117,7 +117,7 @@ def test_a_wrong_signature_does_not_use_the_words_up(own, words, wallet):
 def test_words_are_not_made_without_end_and_old_ones_go(own, wallet):
     for _ in range(30):
         wallet_proofs.challenge(**own, address=wallet.address, now=NOW)
-    with pytest.raises(ValidationError, match="try again in an hour"):
+    with pytest.raises(ValidationError, match="prove your wallet in an hour"):
         wallet_proofs.challenge(**own, address=wallet.address, now=NOW)
     wallet_proofs.challenge(**own, address=wallet.address, now=NOW + timedelta(hours=2))
     assert WalletChallenge.objects.count() == 1
