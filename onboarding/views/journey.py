@@ -25,14 +25,14 @@ from onboarding.views import branding
 def join_page(request: HttpRequest, slug: str, token: str = "") -> JoinPage | None:
     """Return a partner's join page, which gives this browser its look; None where there is none for this browser.
 
-    A closed one is there for who is invited (`token`, once), and for who is on the way already, on whatever device.
+    A closed one is there for who is invited (`token`, once), and for who has ever begun, on whatever device.
     """
     page = JoinPage.objects.select_related("partner", "gateway_type").filter(partner__slug=slug).first()
     if page is None:
         return None
     if token:
         invitations.open_link(request, page.partner, token, now=timezone.now())
-    if not (page.open or invitations.of_browser(request, page.partner) or _is_joining(request, page)):
+    if not (page.open or invitations.of_browser(request, page.partner) or _is_known(request, page)):
         return None
     branding.remember(request, page)
     return page
@@ -121,5 +121,6 @@ class StepView(ABC, View):
         }
 
 
-def _is_joining(request: HttpRequest, page: JoinPage) -> bool:
-    return isinstance(request.user, User) and journeys.under_way(page.partner, request.user) is not None
+def _is_known(request: HttpRequest, page: JoinPage) -> bool:
+    user = request.user
+    return isinstance(user, User) and Journey.objects.filter(partner=page.partner, user=user).exists()

@@ -60,6 +60,16 @@ def test_a_closed_page_opens_to_who_is_invited_alone(homeowner, join_page):
     assert "Sunny" not in reply.text
 
 
+def test_a_page_that_closed_still_knows_who_has_begun(homeowner, join_page, clouds):
+    homeowner.go_to("review")
+    join_page.open = False
+    join_page.save()
+    homeowner.send("review")
+    assert "Your home has joined" in homeowner.see()
+    homeowner.browser.logout()
+    assert homeowner.browser.get(homeowner.url()).status_code == 404
+
+
 def test_without_a_session_a_step_asks_to_sign_in_and_comes_back_to_itself(homeowner, clouds):
     homeowner.go_to("wallet")
     homeowner.browser.logout()
