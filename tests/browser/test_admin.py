@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.test import Client
 from playwright.sync_api import Page, expect
@@ -117,7 +118,8 @@ def test_a_viewer_is_shown_no_button(page: Page, live_server: Any, fleet: Fleet)
 def test_signing_in_works_by_keyboard_and_without_scripts(
     browser: Any, live_server: Any, django_user_model: Any
 ) -> None:
-    django_user_model.objects.create_superuser("ann", "ann@sunny.example", "correct horse battery")
+    ann = django_user_model.objects.create_superuser("ann", "ann@sunny.example", "correct horse battery")
+    EmailAddress.objects.create(user=ann, email=ann.email, verified=True, primary=True)
     context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 700})
     page = context.new_page()
     page.goto(f"{live_server.url}/admin/")
