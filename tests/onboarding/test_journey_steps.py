@@ -264,7 +264,7 @@ def test_keys_are_not_tried_without_end(homeowner, clouds):
     homeowner.go_to("connect")
     for _ in range(10):
         assert "does not accept these keys" in homeowner.send("connect", key_id="1", key_secret="2").text
-    assert "That were many tries" in homeowner.connect_with_keys().text
+    assert "Too many tries" in homeowner.connect_with_keys().text
 
 
 def test_homes_that_all_joined_lead_home(homeowner, clouds):
