@@ -63,7 +63,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 def _needs_database(item: pytest.Item) -> bool:
     fixtures = getattr(item, "fixturenames", ())
-    if item.get_closest_marker("once"):
+    if item.get_closest_marker("once") or item.get_closest_marker("browser"):
         return False
     return item.get_closest_marker("django_db") is not None or not _DATABASE_FIXTURES.isdisjoint(fixtures)
 

@@ -267,7 +267,7 @@ def test_two_workers_at_once_pull_once(vendor):
     for thread in threads:
         thread.join()
     assert sorted(done) == [False, False, False, True]
-    assert len(vendor.asked) == 4
+    assert len(vendor.asked) == 5
 
 
 # --- what goes wrong -------------------------------------------------------------------------------------------------

@@ -265,7 +265,7 @@ def test_messages_that_the_network_did_not_take_are_counted_in_plain_words(signe
     page = see(signed_in)
     assert "3 messages<span" in page
     assert "The network did not take these, or not in time." in page
-    assert "422" not in page
+    assert "HTTP 422" not in page
 
 
 def test_an_account_that_needs_its_owner_is_shown_first_with_since_when_and_that_nothing_is_lost(signed_in, villa):
