@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -85,7 +85,6 @@ def connect(  # noqa: PLR0913  all there is to say of an account, by keyword
     credential: VendorCredential | None = None,
     given: Tokens | None = None,
     owner: User | None = None,
-    withheld_kinds: Sequence[str] = (),
     approved: bool = True,
 ) -> Connection:
     """Connect an account with its own secrets, with a credential of the partner, or with its owner's consent to one.
@@ -95,8 +94,8 @@ def connect(  # noqa: PLR0913  all there is to say of an account, by keyword
     _check_given(partner, vendor, secrets, credential)
     connection = Connection(
         partner=partner, vendor=vendor, label=label, credential=credential, owner=owner, next_pull_at=now,
-        scheme=scheme_of(vendor, credential.scheme if credential else scheme).name,
-        withheld_kinds=list(withheld_kinds), status=_Status.ACTIVE if approved else _Status.PENDING,
+        scheme=_used_scheme(vendor, credential.scheme if credential else scheme),
+        status=_Status.ACTIVE if approved else _Status.PENDING,
     )  # fmt: skip
     _take_what_is_given(connection, secrets, given, now)
     _refuse_twice(connection)
@@ -127,7 +126,7 @@ def reconnect(
     _check_given(connection.partner, connection.vendor, secrets, credential)
     connection.credential = credential
     if credential or scheme:
-        connection.scheme = scheme_of(connection.vendor, credential.scheme if credential else scheme).name
+        connection.scheme = _used_scheme(connection.vendor, credential.scheme if credential else scheme)
     _take_what_is_given(connection, secrets, given, now)
     if given and before and connection.account != before:
         msg = "This is the consent of another account. Sign in at the vendor with the account that was connected."
@@ -161,8 +160,11 @@ def account_of(vendor: str, secrets: Mapping[str, str]) -> str:
 
 def scheme_of(vendor: str, name: str = "") -> AuthScheme:
     """Return a vendor's way in by name, the first if there is no name. Raises VendorUnsupported."""
-    adapter = vendors.adapter_class(vendor)
-    return adapter.scheme_named(name) if name else adapter.schemes[0]
+    for way in vendors.schemes(vendor):
+        if name in {"", way.name}:
+            return way
+    msg = f"{vendor} has no way in called {name!r}."
+    raise VendorUnsupported(msg)
 
 
 def seal_secrets(row: VendorCredential | Connection, secrets: Mapping[str, str]) -> None:
@@ -331,6 +333,12 @@ def _end(connection: Connection, now: datetime) -> None:
     if connection.revoke_due_at is None:
         connection.secrets, connection.credential = "", None
     connection.save()
+
+
+def _used_scheme(vendor: str, name: str) -> str:
+    """Return the name of a way in that an adapter uses. Raises VendorUnsupported."""
+    adapter = vendors.adapter_class(vendor)
+    return (adapter.scheme_named(name) if name else adapter.schemes[0]).name
 
 
 def _check_given(

@@ -12,7 +12,9 @@ from django.db.models import QuerySet
 from gateways import events
 from gateways.events import By
 from gateways.models import Partner
+from ingest import locks, sharing
 from ingest.models import Connection
+from ingest.readings import Kind
 from onboarding import consent_texts
 from onboarding.models import Consent, JoinPage
 
@@ -65,9 +67,26 @@ def attach(*, connection: Connection, user: User | None, subject: str = "", now:
 
 @transaction.atomic
 def end(*, consent: Consent, ending: str, by: By, now: datetime) -> None:
-    """End a consent; what it allowed has to be stopped by the caller, in the same transaction."""
+    """End a consent; the caller stops what it allowed (`enforce`), in the same transaction."""
     if Consent.objects.filter(pk=consent.pk, ended_at=None).update(ended_at=now, ending=ending):
         _record(consent, events.CONSENT_ENDED, by, now)
+
+
+@transaction.atomic
+def enforce(*, connection: Connection, by: By, now: datetime) -> None:
+    """Let an account's readings go where its consents allow, and nowhere else; what waits without one is withdrawn.
+
+    Who gives or ends consents in the same transaction locks the account before that (`locks.lock`).
+    """
+    systems = locks.lock(connection.systems.all(), [connection])
+    given = list(active(connection))
+    purposes = {consent.purpose for consent in given}
+    sends, shown = Consent.Purpose.REWARDS in purposes, Consent.Purpose.SERVICE in purposes
+    for system in systems:
+        sharing.set_sharing(system=system, sends=sends, shown=shown, by=by, now=now)
+    if given:
+        shared = {kind for consent in given for kind in consent.kinds}
+        sharing.withhold(connection=connection, kinds=set(Kind) - shared, by=by, now=now)
 
 
 def active(connection: Connection) -> QuerySet[Consent]:

@@ -20,9 +20,8 @@ from django.utils.translation import gettext as _
 from gateways import actions, events
 from gateways.events import By
 from gateways.models import Gateway, Membership, Partner, Wallet
-from ingest import connections
+from ingest import connections, locks
 from ingest.models import Connection, Der, GatewayQueue, Message, Reading, System
-from onboarding import my_sharing
 from onboarding.models import Consent, Invitation, JoinSession, Journey, WalletChallenge
 
 _GONE = "deleted"  # the label of an account that is kept until its consent is given back at the vendor
@@ -53,7 +52,7 @@ def delete_for(*, user: User, partner: Partner, by: By, now: datetime) -> None:
     # An account may open homes of others, too: those stay, and so does the account.
     others = Q(gateway__owner__isnull=False) & ~Q(gateway__owner=user)
     mine = System.objects.filter(Q(connection__in=accounts) | Q(gateway__in=gateways)).exclude(others)
-    systems = my_sharing.lock(mine, accounts)
+    systems = locks.lock(mine, accounts)
     homes = gateways + _others_of(systems, gateways)
     wallets = {home.wallet_id for home in homes if home.wallet_id}
     wallets |= set(_journeys(user, partner).exclude(wallet=None).values_list("wallet", flat=True))

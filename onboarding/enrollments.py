@@ -15,9 +15,8 @@ from django.utils import translation
 from gateways import events
 from gateways.events import By
 from gateways.models import Event, GatewayType, Partner
-from ingest import duplicates, sharing
+from ingest import duplicates, locks
 from ingest.models import Connection, System
-from ingest.readings import Kind
 from onboarding import actions, consents, linking
 from onboarding.models import Consent, Enrollment, JoinFlow, JoinPage, JoinSession
 
@@ -72,7 +71,6 @@ def forget_trips(*, now: datetime) -> int:
 def take_in_homes(*, enrollment: Enrollment, by: By, now: datetime) -> None:
     """Give each home of the account that has none a gateway, and let its readings go where the consents say."""
     connection = enrollment.connection
-    purposes = set(consents.active(connection).values_list("purpose", flat=True))
     for system in _new_homes().filter(connection=connection):
         if duplicates.linked_elsewhere(system):  # it stays there; the admin shows it without a gateway here
             continue
@@ -83,9 +81,7 @@ def take_in_homes(*, enrollment: Enrollment, by: By, now: datetime) -> None:
             log.info(
                 "home not taken in", enrollment=str(enrollment.uid), system=system.pk, why="; ".join(error.messages)
             )
-    sends, shown = Consent.Purpose.REWARDS in purposes, Consent.Purpose.SERVICE in purposes
-    for system in connection.systems.all():
-        sharing.set_sharing(system=system, sends=sends, shown=shown, by=by, now=now)
+    consents.enforce(connection=connection, by=by, now=now)
 
 
 def gateway_type_of(partner: Partner) -> GatewayType:
@@ -107,8 +103,7 @@ def _enroll(*, session: JoinSession, connection: Connection, now: datetime) -> E
     """
     flow = session.flow
     assert flow is not None  # noqa: S101  other trips do not come here
-    # First, because it takes the locks of systems, which everybody takes before that of the partner.
-    sharing.withhold(connection=connection, kinds=set(Kind) - set(flow.kinds), by="homeowner", now=now)
+    locks.lock(connection.systems.all(), [connection])
     events.lock(session.partner_id)
     connection.refresh_from_db()
     _agree(session, flow, connection, now)

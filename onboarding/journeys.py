@@ -16,7 +16,7 @@ from gateways import actions as gateway_actions
 from gateways import events, wallets
 from gateways.events import By
 from gateways.models import Gateway, Partner, Wallet
-from ingest import connections
+from ingest import connections, locks
 from ingest.models import Connection, System
 from ingest.readings import Kind
 from onboarding import actions, consents, invitations
@@ -97,12 +97,12 @@ def agree(
 ) -> Journey:
     """Record the homeowner's consent; on an account connected already it counts at once."""
     journey = _open(journey)
-    given = consents.give(
+    consents.give(
         partner=journey.partner, user=journey.user, vendor=journey.vendor, connection=journey.connection,
         purposes=purposes, kinds=[kind.value for kind in Kind if kind in kinds], language=language, now=now,
     )  # fmt: skip
     if journey.connection:
-        _apply_kinds(journey.connection, given)
+        consents.enforce(connection=journey.connection, by=journey.user, now=now)
     _save(journey, AGREED, now, ", ".join(sorted(purposes)))
     return journey
 
@@ -175,11 +175,13 @@ def finish(*, journey: Journey, by: By, now: datetime) -> Journey:
         return journey
     if journey.abandoned_at:
         raise Over
-    purposes = _agreed(journey)
-    if not purposes or not journey.chosen.exists() or not (journey.wallet or journey.wallet_later):
+    connection = journey.connection
+    said = journey.chosen.exists() and (journey.wallet or journey.wallet_later)
+    if not said or connection is None or not consents.active(connection).exists():
         raise ValidationError(_("Something is missing yet: go on with the next step."))
     for chosen in journey.chosen.select_related("system"):
-        _make_home(journey, chosen, purposes, by, now)
+        _make_home(journey, chosen, by, now)
+    consents.enforce(connection=connection, by=by, now=now)
     journey.finished_at = now
     _save(journey, FINISHED, now)
     return journey
@@ -219,11 +221,12 @@ def note(journey: Journey, what: str, now: datetime, detail: str = "") -> None:
 @transaction.atomic
 def _attach(journey: Journey, connection: Connection, now: datetime) -> Journey:
     journey = _open(journey)
+    locks.lock(connection.systems.all(), [connection])
     if journey.connection_id != connection.pk:
         journey.chosen.all().delete()
     journey.connection = connection
     consents.attach(connection=connection, user=journey.user, now=now)
-    _apply_kinds(connection, consents.active(connection))
+    consents.enforce(connection=connection, by=journey.user, now=now)
     _save(journey, CONNECTED, now, connection.vendor)
     return journey
 
@@ -236,11 +239,12 @@ def _open(journey: Journey) -> Journey:
 
 
 def _locked(journey: Journey) -> Journey:
-    """Return the journey as it is now, locked, and with it the account: that comes before the partner everywhere."""
+    """Return the journey as it is now, locked, and with it the account, which comes before the partner everywhere."""
     rows = Journey.objects.select_related("partner", "user", "connection", "wallet")
     journey = rows.select_for_update(of=("self",)).get(pk=journey.pk)
-    if journey.connection_id:
-        journey.connection = Connection.objects.select_for_update().get(pk=journey.connection_id)
+    if journey.connection:
+        locks.lock(journey.connection.systems.all(), [journey.connection])
+        journey.connection.refresh_from_db()
     return journey
 
 
@@ -269,16 +273,6 @@ def _let_go(connection: Connection, by: By, now: datetime) -> None:
         connections.disconnect(connection=connection, by=by, now=now)
 
 
-def _apply_kinds(connection: Connection, given: Collection[Consent]) -> None:
-    shared = {kind for consent in given for kind in consent.kinds}
-    connection.withheld_kinds = sorted({"pv", "battery", "meter"} - shared) if given else []
-    connection.save(update_fields=["withheld_kinds"])
-
-
-def _agreed(journey: Journey) -> set[str]:
-    return set(consents.active(journey.connection).values_list("purpose", flat=True)) if journey.connection else set()
-
-
 def _known_place(system: System) -> dict[str, object]:
     if not (system.latitude and system.longitude):  # a vendor that does not know the place may send zeros
         return {}
@@ -286,7 +280,7 @@ def _known_place(system: System) -> dict[str, object]:
     return {**place, "source": "vendor"}
 
 
-def _make_home(journey: Journey, chosen: ChosenSystem, purposes: Collection[str], by: By, now: datetime) -> None:
+def _make_home(journey: Journey, chosen: ChosenSystem, by: By, now: datetime) -> None:
     if chosen.confirmed_at is None or chosen.latitude is None or chosen.longitude is None:
         raise ValidationError(_("Confirm where each home stands first."))
     gateway_type = journey.partner.join_page.gateway_type
@@ -299,6 +293,3 @@ def _make_home(journey: Journey, chosen: ChosenSystem, purposes: Collection[str]
         gateway=gateway, latitude=chosen.latitude, longitude=chosen.longitude, source=chosen.source, by=by, now=now,
         consented_at=chosen.confirmed_at,
     )  # fmt: skip
-    System.objects.filter(pk=chosen.system_id).update(
-        sends=Consent.Purpose.REWARDS in purposes, shown=Consent.Purpose.SERVICE in purposes
-    )

@@ -10,8 +10,8 @@ from django.core.exceptions import ValidationError
 
 from gateways import actions as gateway_actions
 from gateways.models import Gateway
-from ingest import connections
-from ingest.models import Connection, System
+from ingest import connections, store
+from ingest.models import Connection, Message, System
 from onboarding import consents, journeys, steps, wizard
 from onboarding.journeys import Over, Place
 from onboarding.models import Consent, JoinPage, Journey
@@ -100,6 +100,18 @@ def test_a_purpose_that_was_not_given_is_not_served(journey):
     system = System.objects.get()
     assert (system.sends, system.shown) == (True, False)
     assert system.connection.withheld_kinds == ["battery", "meter"]
+
+
+def test_less_agreed_to_on_the_way_to_another_home_counts_for_those_that_joined_before(journey, partner, anna):
+    finish(ready(journey))
+    villa = System.objects.get()
+    store.store_readings(system=villa, readings=factories.readings(villa, 2), now=NOW, pulled_through=NOW)
+    assert Message.objects.exists()
+    again = agreed(journeys.begin(partner=partner, user=anna, now=NOW), purposes=["rewards"], kinds=["meter"])
+    journeys.attach(journey=again, connection=villa.connection, now=NOW)
+    villa.refresh_from_db()
+    assert (villa.sends, villa.shown) == (True, False)
+    assert not Message.objects.exists()
 
 
 def test_finishing_twice_is_finishing_once(journey):
