@@ -14,7 +14,7 @@ from gateways.admin import columns, filters
 from gateways.admin.acts import act
 from gateways.admin.revealing import Revealing
 from gateways.models import Event
-from ingest import connections
+from ingest import connections, vendors
 from ingest.admin.base import vendor
 from ingest.admin.secrets import NewCredentialForm, SecretsForm
 from ingest.admin.two_steps import TwoStepAdmin
@@ -51,7 +51,8 @@ class VendorCredentialAdmin(Revealing, TwoStepAdmin):
 
     @admin.display(description="way in")
     def way_in(self, credential: VendorCredential) -> str:
-        return connections.scheme_of(credential.vendor, credential.scheme).label
+        label = connections.scheme_of(credential.vendor, credential.scheme).label
+        return label if vendors.is_used(credential.vendor, credential.scheme) else f"{label} (kept, not used yet)"
 
     @admin.display(description="expires", ordering="expires_at")
     def expires(self, credential: VendorCredential) -> tuple[str, str]:

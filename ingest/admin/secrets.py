@@ -34,18 +34,15 @@ _ONLY_ITS_OWNER = (
 class WhoseForm(ActForm):
     """The first step: whose account at which vendor and, where there are several ways in, which of them."""
 
-    with_consents = True
-    """whether a partner's application for owners' consents is among the ways"""
-
     partner = forms.ModelChoiceField(Partner.objects.none(), widget=UnfoldAdminSelectWidget)
-    vendor = forms.ChoiceField(choices=vendors.choices, widget=UnfoldAdminSelectWidget)
+    vendor = forms.ChoiceField(choices=vendors.credential_choices, widget=UnfoldAdminSelectWidget)
 
     def __init__(self, data: Any, *, request: HttpRequest, rows: Sequence[Any] = ()) -> None:
         super().__init__(data, request=request, rows=rows)
         choices: Any = self.fields["partner"]
         choices.queryset = access.partners(request.user, Duty.OPERATE)
         choices = self.fields["vendor"]
-        choices.choices = [(slug, label) for slug, label in vendors.choices() if self.schemes(slug)]
+        choices.choices = [(slug, label) for slug, label in vendors.credential_choices() if self.schemes(slug)]
         offered = self.schemes(self.data.get("vendor", ""))
         if len(offered) > 1:
             names = [(scheme.name, scheme.label) for scheme in offered]
@@ -55,10 +52,7 @@ class WhoseForm(ActForm):
 
     def schemes(self, vendor: str) -> list[AuthScheme]:
         """Return a vendor's ways in that are asked for here."""
-        if vendor not in vendors.VENDORS:
-            return []
-        ways = vendors.adapter_class(vendor).schemes
-        return [way for way in ways if self.with_consents or not isinstance(way, OAuth2Code)]
+        return list(vendors.schemes(vendor)) if vendor in dict(vendors.credential_choices()) else []
 
     def clean(self) -> dict[str, Any]:
         answers = super().clean() or {}
@@ -70,7 +64,9 @@ class WhoseForm(ActForm):
 class WhoseAccountForm(WhoseForm):
     """The first step to an account with keys; accounts that are read with consents are connected by their owners."""
 
-    with_consents = False
+    def schemes(self, vendor: str) -> list[AuthScheme]:
+        ways = super().schemes(vendor)
+        return [way for way in ways if vendors.is_used(vendor, way.name) and not isinstance(way, OAuth2Code)]
 
 
 class SecretsForm(ActForm):
@@ -113,7 +109,8 @@ class SecretsForm(ActForm):
         row = self.whose()
         try:
             connections.seal_secrets(row, secrets)
-            connections.test_credentials(row, clock=timezone.now)
+            if vendors.is_used(row.vendor, row.scheme):
+                connections.test_credentials(row, clock=timezone.now)
         except REFUSALS as error:
             raise _not_accepted(error) from error
 

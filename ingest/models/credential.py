@@ -15,7 +15,7 @@ class VendorCredential(models.Model):
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="credentials")
-    vendor = models.CharField(max_length=30, choices=vendors.choices)
+    vendor = models.CharField(max_length=30, choices=vendors.credential_choices)
     scheme = models.CharField(max_length=30, help_text="Which of the vendor's ways in it opens.")
     name = models.CharField(max_length=100)
     secrets = SealedField(blank=True, editable=False, help_text="JSON of the fields the vendor asks for, sealed.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import importlib
 
-from ingest.vendors.base import VendorAdapter
+from ingest.vendors import announced
+from ingest.vendors.base import AuthScheme, VendorAdapter
 from ingest.vendors.errors import VendorUnsupported
 
 VENDORS = {
@@ -19,13 +20,29 @@ VENDORS = {
 def adapter_class(slug: str) -> type[VendorAdapter]:
     """Return the adapter of a vendor; raise VendorUnsupported for an unknown slug."""
     if slug not in VENDORS:
-        msg = f"There is no vendor {slug!r}; known are {', '.join(sorted(VENDORS))}."
+        msg = f"There is no adapter for {slug!r} yet; there are {', '.join(sorted(VENDORS))}."
         raise VendorUnsupported(msg)
     module, _, name = VENDORS[slug].rpartition(".")
     loaded: type[VendorAdapter] = getattr(importlib.import_module(module), name)
     return loaded
 
 
+def schemes(slug: str) -> tuple[AuthScheme, ...]:
+    """Return a vendor's ways in, those that its adapter uses first; raise VendorUnsupported for an unknown slug."""
+    used = () if slug in announced.LABELS else tuple(adapter_class(slug).schemes)
+    return (*used, *announced.SCHEMES.get(slug, ()))
+
+
+def is_used(slug: str, scheme: str) -> bool:
+    """Return whether an adapter uses this way in, or its keys are only kept until one does."""
+    return scheme not in {way.name for way in announced.SCHEMES.get(slug, ())}
+
+
 def choices() -> list[tuple[str, str]]:
-    """Return (slug, label) of every vendor, for forms and models."""
+    """Return (slug, label) of every vendor that is read, for forms and models."""
     return [(slug, adapter_class(slug).label) for slug in VENDORS]
+
+
+def credential_choices() -> list[tuple[str, str]]:
+    """Return (slug, label) of every vendor that partners may have keys of, in the order of their labels."""
+    return sorted([*choices(), *announced.LABELS.items()], key=lambda choice: choice[1].lower())

@@ -120,6 +120,15 @@ def test_an_application_is_tried_at_the_vendor_and_kept(
     assert (tried, VendorCredential.objects.get(name="Our app").scheme) == ([APP], "siteaccess")
 
 
+def test_keys_of_a_vendor_that_is_not_read_yet_are_kept_without_a_try(operator: Client, fleet: Any) -> None:
+    chosen_first = f"?partner={fleet.partner.pk}&vendor=tesla&scheme=app"
+    answer = operator.post(address(VendorCredential, "add") + chosen_first, {**APP, "name": "Tesla"})
+    assert answer.status_code == 302
+    kept = VendorCredential.objects.get(vendor="tesla")
+    assert "not used yet" in operator.get(address(VendorCredential, "change", kept.pk)).content.decode()
+    assert "Tesla" not in operator.get(address(Connection, "add")).content.decode()
+
+
 def test_staff_add_no_accounts_that_only_owners_can_open(operator: Client, fleet: Any) -> None:
     page = operator.get(address(Connection, "add"))
     assert "enphase" not in dict(page.context["form"].fields["vendor"].choices)
