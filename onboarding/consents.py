@@ -56,13 +56,12 @@ def give(  # noqa: PLR0913  all there is to say of a consent, by keyword
 
 
 @transaction.atomic
-def attach(*, connection: Connection, user: User | None, subject: str = "", now: datetime) -> None:
-    """Let consents that were given before the account was connected count for it."""
-    waiting = _of(connection.partner, user, subject, connection.vendor, None)
-    purposes = list(waiting.values_list("purpose", flat=True))
-    if purposes:
-        _end(active(connection).filter(purpose__in=purposes), Consent.Ending.REPLACED, now)
-        waiting.update(connection=connection)
+def attach(*, connection: Connection, user: User, now: datetime) -> None:
+    """Let consents that were given before the account was connected count for it, in place of those it had."""
+    given = waiting(connection.partner, user, connection.vendor)
+    if given.exists():
+        _end(active(connection), Consent.Ending.REPLACED, now)
+        given.update(connection=connection)
 
 
 @transaction.atomic
