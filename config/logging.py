@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging.config
 import os
+import re
 import sys
 from typing import Any
 
 import orjson
 import structlog
+
+# Invitations, reminders' ways out, and allauth's links to a new password and from a mail hold a key in their path.
+_KEY_IN_PATH = re.compile(r"(/join/[^/]+/i/|/no-reminders/|/password/reset/key/|/confirm-email/)[^/]+")
 
 _SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -30,6 +34,20 @@ def _console() -> structlog.dev.ConsoleRenderer:
     return structlog.dev.ConsoleRenderer(colors=_wants_colors(), exception_formatter=structlog.dev.plain_traceback)
 
 
+def without_keys(path: str) -> str:
+    """Return the path of a request as logs may keep it."""
+    return _KEY_IN_PATH.sub(lambda found: f"{found[1]}…", path)
+
+
+class WithoutKeys(logging.Filter):
+    """Takes keys out of the paths that Django itself logs, as in `Not Found: /join/sunny/i/…/`."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(without_keys(arg) if isinstance(arg, str) else arg for arg in record.args)
+        return True
+
+
 def settings(*, log_format: str, level: str) -> dict[str, Any]:
     """Return Django's `LOGGING`; `log_format` is `json` or `console`."""
     return {
@@ -45,7 +63,10 @@ def settings(*, log_format: str, level: str) -> dict[str, Any]:
                 "foreign_pre_chain": _SHARED,
             },
         },
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structlog"}},
+        "filters": {"without_keys": {"()": WithoutKeys}},
+        "handlers": {
+            "console": {"class": "logging.StreamHandler", "formatter": "structlog", "filters": ["without_keys"]}
+        },
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             "gunicorn.error": {"handlers": ["console"], "level": "INFO", "propagate": False},

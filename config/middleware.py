@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import structlog
@@ -10,10 +9,11 @@ from csp.decorators import csp_replace
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
 from django_structlog.middlewares import RequestMiddleware
 
-# Invitations, reminders' ways out, and allauth's links to a new password and from a mail hold a key in their path.
-_KEY_IN_PATH = re.compile(r"(/join/[^/]+/i/|/no-reminders/|/password/reset/key/|/confirm-email/)[^/]+")
+from config import logging as log_config
+
 _View = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -28,8 +28,7 @@ class RequestIdMiddleware(RequestMiddleware):
     @staticmethod
     def format_request(request: HttpRequest) -> str:
         """Return method and path without keys; a query may hold an OAuth code or a token, which no log may keep."""
-        path = _KEY_IN_PATH.sub(lambda found: f"{found[1]}…", request.path)
-        return f"{request.method} {path}"
+        return f"{request.method} {log_config.without_keys(request.path)}"
 
 
 def relaxed_policy_for_admin(get_response: _View) -> _View:
@@ -39,5 +38,17 @@ def relaxed_policy_for_admin(get_response: _View) -> _View:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         chosen = relaxed if request.path.startswith(reverse("admin:index")) else get_response
         return chosen(request)
+
+    return middleware
+
+
+def kept_by_nobody(get_response: _View) -> _View:
+    """Let neither browsers nor proxies keep a page unless its view says otherwise: nearly all are somebody's own."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if not response.has_header("Cache-Control"):
+            add_never_cache_headers(response)
+        return response
 
     return middleware

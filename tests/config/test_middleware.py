@@ -38,8 +38,15 @@ def test_no_query_gets_into_the_log(client, json_lines):
 @pytest.mark.parametrize("path", ["/join/sunny/i/", "/no-reminders/", "/accounts/confirm-email/"])
 def test_no_key_of_a_link_gets_into_the_log(client, json_lines, path):
     client.get(f"{path}a-secret-key/")
-    requests = [line["request"] for line in json_lines() if "request" in line]
-    assert requests == [f"GET {path}…/"]
+    lines = json_lines()
+    assert [line["request"] for line in lines if "request" in line] == [f"GET {path}…/"]
+    assert "a-secret-key" not in json.dumps(lines)
+
+
+@pytest.mark.django_db
+def test_no_page_is_kept_unless_its_view_says_so(client):
+    for path in ("/accounts/login/", "/accounts/2fa/", "/nowhere/", "/admin/"):
+        assert "no-store" in client.get(path)["Cache-Control"]
 
 
 def test_an_exception_is_one_json_line_too(client, json_lines):
