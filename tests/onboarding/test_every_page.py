@@ -189,4 +189,4 @@ def test_no_page_is_kept_by_a_browser_or_framed(anna):
             assert response["X-Content-Type-Options"] == "nosniff", url
             assert "frame-ancestors 'none'" in response["Content-Security-Policy"], url
             assert "unsafe" not in response["Content-Security-Policy"], url
-            response.close()  # of the download, a file
+            text_of(response)  # to its end, which closes the download
