@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-import orjson
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
@@ -18,10 +16,9 @@ from django.db import transaction
 from gateways import events
 from gateways.events import By
 from gateways.models import Partner
-from gateways.vault.fields import SealedField
-from ingest import budget, tokens, vendors
+from ingest import budget, sealing, tokens, vendors
 from ingest.models import Connection, VendorCredential
-from ingest.vendors.base import Approval, AuthScheme, ConsentAdapter, OAuth2Code, Tokens, VendorAdapter, VendorSystem
+from ingest.vendors.base import Approval, ConsentAdapter, OAuth2Code, Tokens, VendorAdapter, VendorSystem
 from ingest.vendors.errors import VendorUnsupported
 from ingest.vendors.http import VendorHttp
 
@@ -36,40 +33,6 @@ class AlreadyConnected(ValidationError):
     def __init__(self, connection: Connection) -> None:
         super().__init__(f"This account is connected already, as “{connection.label}”: reconnect that one instead.")
         self.connection = connection
-
-
-@transaction.atomic
-def add_credential(
-    *,
-    partner: Partner,
-    vendor: str,
-    name: str,
-    secrets: Mapping[str, str],
-    by: By,
-    now: datetime,
-    scheme: str = "",
-    expires_at: datetime | None = None,
-) -> VendorCredential:
-    """Keep what the partner has from a vendor, sealed. Raises ValidationError if a field is missing.
-
-    `scheme` is one of the vendor's ways in, its first if not given.
-    """
-    credential = VendorCredential(
-        partner=partner, vendor=vendor, scheme=scheme_of(vendor, scheme).name, name=name, expires_at=expires_at
-    )
-    seal_secrets(credential, secrets)
-    credential.full_clean()
-    credential.save()
-    data = {"vendor": vendor, "scheme": credential.scheme, "name": name}
-    _record_credential(credential, events.CREDENTIAL_CREATED, by, now, data)
-    return credential
-
-
-@transaction.atomic
-def reveal_credential(*, credential: VendorCredential, by: By, now: datetime) -> dict[str, str]:
-    """Return the fields of a credential in plain text; that somebody saw them is an Event. Raises VaultError."""
-    _record_credential(credential, events.CREDENTIAL_REVEALED, by, now)
-    return _open(credential)
 
 
 @transaction.atomic
@@ -132,7 +95,7 @@ def reconnect(
         msg = "This is the consent of another account. Sign in at the vendor with the account that was connected."
         raise ValidationError(msg)
     _refuse_twice(connection)
-    approved = not scheme_of(connection.vendor, connection.scheme).approved_by_vendor
+    approved = not vendors.scheme_of(connection.vendor, connection.scheme).approved_by_vendor
     connection.status = _Status.ACTIVE if approved else _Status.PENDING
     connection.next_pull_at, connection.failures = now, 0
     connection.needs_reconnect_at = connection.disconnected_at = connection.revoke_due_at = None
@@ -150,49 +113,6 @@ def known_account(*, partner: Partner, vendor: str, account: str) -> Connection 
         return None
     known = Connection.objects.filter(partner=partner, vendor=vendor, account=account).order_by("-created_at")
     return known.exclude(status=_Status.DISCONNECTED).first() or known.first()
-
-
-def account_of(vendor: str, secrets: Mapping[str, str]) -> str:
-    """Return what tells an account with its own keys from others and does not give them away: a hash of the first."""
-    first = next((value.strip() for value in secrets.values() if value.strip()), "")
-    return hashlib.sha256(f"{vendor}:{first}".encode()).hexdigest()[:32] if first else ""
-
-
-def scheme_of(vendor: str, name: str = "") -> AuthScheme:
-    """Return a vendor's way in by name, the first if there is no name. Raises VendorUnsupported."""
-    for way in vendors.schemes(vendor):
-        if name in {"", way.name}:
-            return way
-    msg = f"{vendor} has no way in called {name!r}."
-    raise VendorUnsupported(msg)
-
-
-def seal_secrets(row: VendorCredential | Connection, secrets: Mapping[str, str]) -> None:
-    """Seal the fields that the row's scheme names into the row (not saved); refuse missing ones."""
-    wanted = scheme_of(row.vendor, row.scheme).fields
-    missing = [field.label for field in wanted if not secrets.get(field.name, "").strip()]
-    if missing:
-        msg = f"Fill in: {', '.join(missing)}."
-        raise ValidationError(msg)
-    plain = {field.name: secrets[field.name].strip() for field in wanted}
-    _secrets_field(row).seal(row, orjson.dumps(plain).decode())
-    if isinstance(row, Connection):
-        row.account = account_of(row.vendor, plain)
-
-
-@transaction.atomic
-def renew_credential(
-    *, credential: VendorCredential, secrets: Mapping[str, str], by: By, now: datetime
-) -> VendorCredential:
-    """Give a credential new secrets; the accounts that are read with it and waited for them are pulled at once."""
-    credential = VendorCredential.objects.select_for_update().get(pk=credential.pk)
-    seal_secrets(credential, secrets)
-    credential.save()
-    _record_credential(credential, events.CREDENTIAL_RENEWED, by, now)
-    waiting = credential.connections.filter(status=_Status.NEEDS_RECONNECT)
-    for connection in waiting.select_related("partner"):
-        _go_on(connection, events.CONNECTION_RECOVERED, by, now)
-    return credential
 
 
 @transaction.atomic
@@ -228,7 +148,7 @@ def test_credentials(row: VendorCredential | Connection, *, clock: Callable[[], 
     A partner's application for consents sees nothing by itself: the vendor is asked whether it knows it.
     """
     if isinstance(row, VendorCredential):
-        if isinstance(scheme_of(row.vendor, row.scheme), OAuth2Code):
+        if isinstance(vendors.scheme_of(row.vendor, row.scheme), OAuth2Code):
             open_application(row, clock=clock).test_application()
             return []
         row = _account_with(row)
@@ -359,10 +279,10 @@ def _take_what_is_given(
     connection.secrets = ""
     connection.tokens_received_at = connection.tokens_refresh_at = connection.tokens_expire_at = None
     if secrets is not None:
-        seal_secrets(connection, secrets)
+        sealing.seal(connection, secrets)
     elif given is not None:
         tokens.put(connection, given, now)
-    elif isinstance(scheme_of(connection.vendor, connection.scheme), OAuth2Code):
+    elif isinstance(vendors.scheme_of(connection.vendor, connection.scheme), OAuth2Code):
         msg = "An account of this kind is connected by its owner's consent on the vendor's page."
         raise ValidationError(msg)
 
@@ -408,19 +328,8 @@ def _wire() -> dict[str, Any]:
 
 def _open_secrets(connection: Connection) -> dict[str, str]:
     if connection.credential is not None:
-        return _open(connection.credential)
-    return _open(connection) if connection.secrets else {}
-
-
-def _open(row: VendorCredential | Connection) -> dict[str, str]:
-    secrets: dict[str, str] = orjson.loads(_secrets_field(row).unseal(row))
-    return secrets
-
-
-def _secrets_field(row: VendorCredential | Connection) -> SealedField:
-    field = row._meta.get_field("secrets")
-    assert isinstance(field, SealedField)  # noqa: S101  both models declare it so
-    return field
+        return sealing.unseal(connection.credential)
+    return sealing.unseal(connection) if connection.secrets else {}
 
 
 def _go_on(connection: Connection, name: str, by: By, now: datetime) -> None:
@@ -434,13 +343,6 @@ def _go_on(connection: Connection, name: str, by: By, now: datetime) -> None:
         failures=0,
     )
     _record(connection, name, by, now)
-
-
-def _record_credential(
-    credential: VendorCredential, name: str, by: By, now: datetime, data: Mapping[str, Any] | None = None
-) -> None:
-    subject = f"credential:{credential.uid}"
-    events.record(partner=credential.partner, name=name, subject=subject, by=by, now=now, data=data)
 
 
 def _record(connection: Connection, name: str, by: By, now: datetime, **data: Any) -> None:

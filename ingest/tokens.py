@@ -19,8 +19,8 @@ from django.db import transaction
 from django.db.models import Q
 
 from gateways import events
-from gateways.vault.fields import SealedField
-from ingest import receipts
+from gateways.vault.fields import sealed_field
+from ingest import receipts, sealing
 from ingest.models import Connection
 from ingest.vendors.base import ConsentAdapter, Tokens
 from ingest.vendors.errors import VendorAuthFailed, VendorError, VendorUnavailable, VendorUnsupported
@@ -57,7 +57,7 @@ def has_some(connection: Connection) -> bool:
 
 def put(connection: Connection, given: Tokens, now: datetime) -> None:
     """Seal tokens into the row (not saved)."""
-    _field().seal(
+    sealed_field(Connection, "secrets").seal(
         connection, orjson.dumps({"access_token": given.access_token, "refresh_token": given.refresh_token}).decode()
     )
     connection.account = given.account or connection.account
@@ -241,11 +241,5 @@ def _open(row: Connection) -> _Held:
     if not (row.secrets and received_at and refresh_at and expire_at):
         msg = "This account has no consent of its owner."
         raise VendorAuthFailed(msg)
-    plain = orjson.loads(_field().unseal(row))
+    plain = sealing.unseal(row)
     return _Held(plain["access_token"], plain["refresh_token"], received_at, refresh_at, expire_at)
-
-
-def _field() -> SealedField:
-    secrets = Connection._meta.get_field("secrets")
-    assert isinstance(secrets, SealedField)  # noqa: S101  the model declares it so
-    return secrets

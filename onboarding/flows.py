@@ -15,8 +15,8 @@ from django.utils.encoding import iri_to_uri
 from gateways import events
 from gateways.events import By
 from gateways.models import Partner
-from gateways.vault.fields import SealedField
-from ingest import connections, vendors
+from gateways.vault.fields import sealed_field
+from ingest import vendors
 from ingest.models import VendorCredential
 from ingest.readings import Kind
 from ingest.vendors.base import AuthScheme, OAuth2Code
@@ -53,7 +53,7 @@ def create_flow(  # noqa: PLR0913  all there is to say of a flow, by keyword
         purposes=[purpose.value for purpose in Consent.Purpose if purpose in purposes],
         kinds=[kind.value for kind in Kind if kind in kinds],
     )  # fmt: skip
-    _secret_field().seal(flow, secrets.token_urlsafe(32))
+    sealed_field(JoinFlow, "secret").seal(flow, secrets.token_urlsafe(32))
     flow.full_clean()
     flow.save()
     for slug, credential in vendors.items():
@@ -78,7 +78,7 @@ def reveal_secret(*, flow: JoinFlow, by: By, now: datetime) -> str:
 
 def open_secret(flow: JoinFlow) -> str:
     """Return what the flow's answers are signed with. Raises VaultError."""
-    return _secret_field().unseal(flow)
+    return sealed_field(JoinFlow, "secret").unseal(flow)
 
 
 def key_scheme(vendor: str) -> AuthScheme | None:
@@ -129,7 +129,7 @@ def _check_vendors(chosen: Mapping[str, VendorCredential | None], partner: Partn
 def _fits(slug: str, credential: VendorCredential | None, partner: Partner) -> bool:
     if credential is None:
         return key_scheme(slug) is not None
-    scheme = connections.scheme_of(slug, credential.scheme) if credential.vendor == slug else None
+    scheme = vendors.scheme_of(slug, credential.scheme) if credential.vendor == slug else None
     return credential.partner_id == partner.pk and isinstance(scheme, OAuth2Code) and scheme.for_homeowners
 
 
@@ -143,12 +143,6 @@ def _check_scopes(purposes: Collection[str], kinds: Collection[str], language: s
     if language and language not in dict(settings.LANGUAGES):
         msg = f"There are pages in {', '.join(dict(settings.LANGUAGES))}."
         raise ValidationError(msg)
-
-
-def _secret_field() -> SealedField:
-    field = JoinFlow._meta.get_field("secret")
-    assert isinstance(field, SealedField)  # noqa: S101  the model declares it so
-    return field
 
 
 def _record(flow: JoinFlow, name: str, by: By, now: datetime, **data: object) -> None:

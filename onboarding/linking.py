@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from gateways import events
 from gateways.events import By
 from gateways.models import Partner
-from ingest import connections, discovery, vendors
+from ingest import connections, discovery, sealing, vendors
 from ingest.models import Connection, VendorCredential
 from ingest.vendors.base import OAuth2Code, Tokens
 from ingest.vendors.errors import VendorError
@@ -63,7 +63,7 @@ def link_consent(session: JoinSession, given: Tokens, *, clock: Callable[[], dat
             return _connect(
                 partner=session.partner, vendor=session.vendor, label=label_of(session), credential=session.credential,
                 given=given, owner=session.user, by=_by(session), now=clock(),
-                approved=not connections.scheme_of(session.vendor, session.credential.scheme).approved_by_vendor,
+                approved=not vendors.scheme_of(session.vendor, session.credential.scheme).approved_by_vendor,
             )  # fmt: skip
         return connections.reconnect(
             connection=target, given=given, credential=session.credential, by=_by(session), now=clock()
@@ -91,7 +91,7 @@ def link_keys(  # noqa: PLR0913  all there is to say of the account, by keyword
     ValidationError, VendorError, VaultError.
     """
     trial = Connection(partner=partner, vendor=vendor, scheme=scheme)
-    connections.seal_secrets(trial, secrets)
+    sealing.seal(trial, secrets)
     connections.test_credentials(trial, clock=clock)
     known = target or connections.known_account(partner=partner, vendor=vendor, account=trial.account)
     if known:

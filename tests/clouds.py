@@ -10,7 +10,7 @@ import requests
 from werkzeug.serving import make_server
 
 import sandbox.server
-from ingest import connections
+from ingest import credentials
 from ingest.vendors.solis import Solis
 from onboarding.models import JoinPage
 from onboarding.vendor_oauth import redirect_uri
@@ -56,7 +56,7 @@ def join_page(db):
     """A partner whose homeowners can join with Solis, Enphase and SolarEdge."""
     gateway_type = factories.gateway_type(factories.partner(slug="sunny", name="Sunny Homes"))
     for vendor, (scheme, secrets) in APPLICATIONS.items():
-        connections.add_credential(
+        credentials.add(
             partner=gateway_type.partner, vendor=vendor, name="App", scheme=scheme, secrets=secrets, by="test", now=NOW
         )
     return JoinPage.objects.create(

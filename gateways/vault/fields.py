@@ -55,3 +55,10 @@ class SealedField(models.TextField):  # type: ignore[type-arg]  # has a type arg
         value: str = getattr(row, self.attname)
         scheme, colon, _ = value.partition(":")
         return "" if colon and scheme + colon != _SCHEME else value.removeprefix(_SCHEME)
+
+
+def sealed_field(model: type[models.Model], name: str) -> SealedField:
+    """Return a model's sealed field."""
+    field = model._meta.get_field(name)
+    assert isinstance(field, SealedField)  # noqa: S101  the caller knows the model
+    return field

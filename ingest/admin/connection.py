@@ -30,7 +30,7 @@ def _wants_keys_or_its_owner(connection: Connection) -> bool:
 
 
 def _scheme(connection: Connection) -> AuthScheme:
-    return connections.scheme_of(connection.vendor, connection.scheme)
+    return vendors.scheme_of(connection.vendor, connection.scheme)
 
 
 @admin.register(Connection)

@@ -14,7 +14,7 @@ from gateways.admin import columns, filters
 from gateways.admin.acts import act
 from gateways.admin.revealing import Revealing
 from gateways.models import Event
-from ingest import connections, vendors
+from ingest import credentials, vendors
 from ingest.admin.base import vendor
 from ingest.admin.secrets import NewCredentialForm, SecretsForm
 from ingest.admin.two_steps import TwoStepAdmin
@@ -41,7 +41,7 @@ class VendorCredentialAdmin(Revealing, TwoStepAdmin):
         return rows.annotate(account_count=Count("connections"))
 
     def create(self, *, by: Any, now: Any, **fields: Any) -> VendorCredential:
-        return connections.add_credential(by=by, now=now, **fields)
+        return credentials.add(by=by, now=now, **fields)
 
     def links(self, row: VendorCredential) -> list[tuple[str, str]]:
         return [
@@ -51,7 +51,7 @@ class VendorCredentialAdmin(Revealing, TwoStepAdmin):
 
     @admin.display(description="way in")
     def way_in(self, credential: VendorCredential) -> str:
-        label = connections.scheme_of(credential.vendor, credential.scheme).label
+        label = vendors.scheme_of(credential.vendor, credential.scheme).label
         return label if vendors.is_used(credential.vendor, credential.scheme) else f"{label} (kept, not used yet)"
 
     @admin.display(description="expires", ordering="expires_at")
@@ -76,9 +76,9 @@ class VendorCredentialAdmin(Revealing, TwoStepAdmin):
 
     @act("Replace keys", done="got new keys", form=SecretsForm, at_most=1)
     def renew(self, credential: VendorCredential, *, by: Any, now: Any, secrets: dict[str, str]) -> None:
-        connections.renew_credential(credential=credential, secrets=secrets, by=by, now=now)
+        credentials.renew(credential=credential, secrets=secrets, by=by, now=now)
 
     def plain_of(self, row: VendorCredential, *, by: Any, now: Any) -> list[tuple[str, str]]:
-        secrets = connections.reveal_credential(credential=row, by=by, now=now)
-        fields = connections.scheme_of(row.vendor, row.scheme).fields
+        secrets = credentials.reveal(credential=row, by=by, now=now)
+        fields = vendors.scheme_of(row.vendor, row.scheme).fields
         return [(field.label, secrets.get(field.name, "")) for field in fields]

@@ -20,7 +20,7 @@ from gateways import access
 from gateways.access import Duty
 from gateways.admin.acts import ActForm
 from gateways.models import Partner
-from ingest import connections, vendors
+from ingest import connections, sealing, vendors
 from ingest.admin.base import REFUSALS
 from ingest.models import Connection, VendorCredential
 from ingest.vendors.base import AuthScheme, Field, OAuth2Code
@@ -78,7 +78,7 @@ class SecretsForm(ActForm):
     def __init__(self, data: Any, *, request: HttpRequest, rows: Sequence[Any]) -> None:
         super().__init__(data, request=request, rows=rows)
         whose = self.whose()
-        self.scheme = connections.scheme_of(whose.vendor, whose.scheme)
+        self.scheme = vendors.scheme_of(whose.vendor, whose.scheme)
         self.help_steps = [step.text for step in self.scheme.help_steps]
         for field in self.scheme.fields:
             self.fields[field.name] = _form_field(field, required=self.required_secrets)
@@ -108,7 +108,7 @@ class SecretsForm(ActForm):
         """Ask the vendor what these secrets can see; raises ValidationError with its answer."""
         row = self.whose()
         try:
-            connections.seal_secrets(row, secrets)
+            sealing.seal(row, secrets)
             if vendors.is_used(row.vendor, row.scheme):
                 connections.test_credentials(row, clock=timezone.now)
         except REFUSALS as error:

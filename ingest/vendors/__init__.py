@@ -33,6 +33,15 @@ def schemes(slug: str) -> tuple[AuthScheme, ...]:
     return (*used, *announced.SCHEMES.get(slug, ()))
 
 
+def scheme_of(slug: str, name: str = "") -> AuthScheme:
+    """Return a vendor's way in by name, the first if there is no name. Raises VendorUnsupported."""
+    for way in schemes(slug):
+        if name in {"", way.name}:
+            return way
+    msg = f"{slug} has no way in called {name!r}."
+    raise VendorUnsupported(msg)
+
+
 def is_used(slug: str, scheme: str) -> bool:
     """Return whether an adapter uses this way in, or its keys are only kept until one does."""
     return scheme not in {way.name for way in announced.SCHEMES.get(slug, ())}

@@ -20,7 +20,7 @@ from gateways import access
 from gateways.access import Duty
 from gateways.admin.acts import ActForm
 from gateways.models import Partner
-from ingest import connections, vendors
+from ingest import vendors
 from ingest.models import VendorCredential
 from ingest.readings import Kind
 from ingest.vendors.base import OAuth2Code
@@ -94,7 +94,7 @@ def _ways(slug: str, partner: Partner) -> dict[str, VendorCredential | None]:
     applications = {
         str(one.pk): one
         for one in VendorCredential.objects.filter(partner=partner, vendor=slug)
-        if isinstance(scheme := connections.scheme_of(slug, one.scheme), OAuth2Code) and scheme.for_homeowners
+        if isinstance(scheme := vendors.scheme_of(slug, one.scheme), OAuth2Code) and scheme.for_homeowners
     }
     return {**keys, **applications}
 

@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from gateways.vault import VaultError
-from ingest import connections
+from ingest import vendors
 from ingest.models import Connection, VendorCredential
 from ingest.vendors.base import AuthScheme, OAuth2Code
 from ingest.vendors.errors import VendorError
@@ -40,7 +40,7 @@ def reconnect(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
     if not consents.active(connection).exists():
         messages.info(request, _("First say what you share."))
         return redirect("home_sharing", connection.uid)
-    scheme = connections.scheme_of(connection.vendor, connection.scheme)
+    scheme = vendors.scheme_of(connection.vendor, connection.scheme)
     if isinstance(scheme, OAuth2Code):
         return _by_consent(request, connection)
     return _by_keys(request, connection, scheme)

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from gateways.models import Gateway, Membership, Partner
-from ingest import connections, outbox, store
+from ingest import credentials, outbox, store
 from ingest.models import Attempt, Connection, Heartbeat, Message, Minute, PullRun
 from onboarding import flows, invitations, journeys, key_trips
 from onboarding.models import ChosenSystem, Enrollment, JoinPage, WalletChallenge
@@ -25,7 +25,7 @@ class Fleet:
         self.partner = partner
         self.type = factories.gateway_type(partner)
         self.gateways: list[Gateway] = []
-        self.credential = connections.add_credential(
+        self.credential = credentials.add(
             partner=partner,
             vendor="solaredge",
             name="Fleet key",

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from gateways.models import Event
-from ingest import connections
+from ingest import credentials
 from ingest.models import VendorCredential
 from onboarding import flows
 from onboarding.models import Enrollment, FlowVendor, JoinFlow, JoinSession
@@ -27,7 +27,7 @@ def add_address(fleet: Any) -> str:
 
 
 def application(fleet: Any, name: str = "Site access") -> VendorCredential:
-    return connections.add_credential(
+    return credentials.add(
         partner=fleet.partner, vendor="solaredge", scheme="siteaccess", name=name, secrets=APP, by="test",
         now=factories.NOW,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from gateways.models import Event
-from ingest import connections
+from ingest import connections, credentials
 from ingest.models import Connection, Message, System, VendorCredential
 from ingest.vendors.base import Tokens
 from tests import factories
@@ -137,7 +137,7 @@ def test_staff_add_no_accounts_that_only_owners_can_open(operator: Client, fleet
 
 
 def test_an_account_with_a_consent_is_reconnected_by_its_owner_alone(operator: Client, fleet: Any) -> None:
-    app = connections.add_credential(
+    app = credentials.add(
         partner=fleet.partner, vendor="solaredge", scheme="siteaccess", name="app", secrets=APP, by="test",
         now=factories.NOW,
     )  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingest import connections, vendors
+from ingest import credentials, vendors
 from tests import factories
 from tests.factories import NOW
 from tests.ingest.consenting import APP, Cloud, Consenting
@@ -64,6 +64,4 @@ def cloud(vendor, monkeypatch, settings, tmp_path) -> Iterator[Cloud]:
 @pytest.fixture
 def app(cloud):
     """The partner's application."""
-    return connections.add_credential(
-        partner=factories.partner(), vendor="solis", name="app", secrets=APP, by="test", now=NOW
-    )
+    return credentials.add(partner=factories.partner(), vendor="solis", name="app", secrets=APP, by="test", now=NOW)

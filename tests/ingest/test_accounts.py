@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from gateways.models import Event
-from ingest import connections
+from ingest import connections, credentials
 from ingest.connections import AlreadyConnected
 from ingest.models import Connection
 from ingest.vendors.base import Tokens
@@ -51,9 +51,7 @@ def test_after_it_was_disconnected_it_may_be_connected_anew(app, again):
 
 
 def test_another_partner_may_have_the_same_account(app):
-    other = connections.add_credential(
-        partner=factories.partner(), vendor="solis", name="app", secrets=APP, by="test", now=NOW
-    )
+    other = credentials.add(partner=factories.partner(), vendor="solis", name="app", secrets=APP, by="test", now=NOW)
     assert connect(app).account == connect(other).account
     assert with_key(app.partner).account == with_key(other.partner).account
 
@@ -115,9 +113,7 @@ def test_an_account_of_a_consent_cannot_be_connected_without_one(app):
 
 
 def test_an_application_of_another_partner_opens_nothing(app):
-    foreign = connections.add_credential(
-        partner=factories.partner(), vendor="solis", name="app", secrets=APP, by="test", now=NOW
-    )
+    foreign = credentials.add(partner=factories.partner(), vendor="solis", name="app", secrets=APP, by="test", now=NOW)
     with pytest.raises(ValidationError, match="another partner or vendor"):
         reconnect(connect(app), foreign, NEW, LATER)
 
@@ -139,7 +135,7 @@ def test_an_account_that_is_disconnected_in_the_middle_of_a_pull_is_taken_from_i
 
 
 def test_a_credential_is_revealed_once_for_every_event(app):
-    assert connections.reveal_credential(credential=app, by="test", now=NOW) == APP
+    assert credentials.reveal(credential=app, by="test", now=NOW) == APP
     event = Event.objects.get(name="credential.revealed")
     assert (event.subject, event.data) == (f"credential:{app.uid}", {})
 

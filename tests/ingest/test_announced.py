@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest import connections, vendors
+from ingest import connections, credentials, vendors
 from ingest.models import VendorCredential
 from ingest.vendors import announced
 from ingest.vendors.errors import VendorUnsupported
@@ -16,9 +16,9 @@ KINDS = [(slug, way.name) for slug, ways in announced.SCHEMES.items() for way in
 
 
 def keep(partner, slug, scheme):
-    fields = connections.scheme_of(slug, scheme).fields
+    fields = vendors.scheme_of(slug, scheme).fields
     secrets = {field.name: f"SECRET-{field.name}" for field in fields}
-    return connections.add_credential(
+    return credentials.add(
         partner=partner, vendor=slug, scheme=scheme, name="early", secrets=secrets, by="test", now=NOW
     )
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection as database
 from django.db import connections as database_connections
 
-from ingest import budget, connections
+from ingest import budget, connections, credentials
 from ingest.models import BudgetUse
 from ingest.vendors.base import Quota
 from ingest.vendors.errors import Scope, VendorThrottled
@@ -24,7 +24,7 @@ MONTH = Quota(5, timedelta(days=30))
 def sharing():
     """Two accounts that are read with one credential."""
     partner = factories.partner()
-    fleet = connections.add_credential(
+    fleet = credentials.add(
         partner=partner, vendor="solis", name="fleet", secrets={"key_id": "1", "key_secret": "2"}, by="test", now=NOW
     )
     return [factories.connection(partner, credential=fleet) for _ in range(2)]

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from gateways import actions
-from ingest import connections, push, vendors
+from ingest import push, sealing, vendors
 from ingest.management.commands.pull import parse_since
 from ingest.models import Connection, Message, Reading, System
 from ingest.vendors.base import Quota
@@ -117,7 +117,7 @@ def test_what_the_vendor_refuses_is_said_with_what_to_do(account, monkeypatch):
 
 
 def test_a_vault_that_does_not_open_is_said(account):
-    connections.seal_secrets(account, {"key": "k"})
+    sealing.seal(account, {"key": "k"})
     Connection.objects.create(partner=account.partner, vendor="solis", label="copy", secrets=account.secrets)
     with pytest.raises(CommandError, match="does not open|cannot be opened|altered"):
         pull(Connection.objects.get(label="copy"))

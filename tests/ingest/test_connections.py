@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 
 from gateways import vault
 from gateways.models import Event
-from ingest import connections, pull
+from ingest import connections, credentials, pull
 from ingest.models import BudgetUse, Connection, PullRun, VendorCredential
 from ingest.vendors.errors import VendorAuthFailed
 from tests import factories
@@ -36,7 +36,7 @@ def connect(partner, **more):
 
 
 def add_credential(partner, vendor="solis", secrets=SECRETS):
-    return connections.add_credential(partner=partner, vendor=vendor, name="fleet", secrets=secrets, by="test", now=NOW)
+    return credentials.add(partner=partner, vendor=vendor, name="fleet", secrets=secrets, by="test", now=NOW)
 
 
 def adapter(connection):
@@ -131,7 +131,7 @@ def test_a_renewed_credential_wakes_the_accounts_that_waited_for_it(partner):
     waiting, paused = connect(partner, secrets=None, credential=fleet), connect(partner, secrets=None, credential=fleet)
     connections.mark_needs_reconnect(connection=waiting, reason="HTTP 401", now=NOW)
     connections.pause(connection=paused, by="test", now=NOW)
-    connections.renew_credential(credential=fleet, secrets={**SECRETS, "key_id": "2"}, by="test", now=LATER)
+    credentials.renew(credential=fleet, secrets={**SECRETS, "key_id": "2"}, by="test", now=LATER)
     statuses = {row.pk: (row.status, row.next_pull_at) for row in Connection.objects.all()}
     assert statuses == {waiting.pk: ("active", LATER), paused.pk: ("paused", None)}
     assert adapter(waiting).secrets["key_id"] == "2"

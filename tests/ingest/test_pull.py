@@ -12,7 +12,7 @@ from django.db import connections as database_connections
 
 from gateways import actions
 from gateways.models import Event, Gateway
-from ingest import connections, pull
+from ingest import connections, credentials, pull, sealing
 from ingest.models import Connection, Der, Message, PullRun, Reading, System, Tally
 from ingest.readings import Reading as Sample
 from ingest.readings import ReadingInvalid
@@ -343,7 +343,7 @@ def test_an_account_that_is_throttled_waits_exactly_as_long_and_others_do_not(ve
 
 
 def test_when_the_application_is_throttled_all_that_share_its_credential_wait(vendor, account):
-    credential = connections.add_credential(
+    credential = credentials.add(
         partner=account.partner, vendor="solis", name="fleet", secrets={"key": "k"}, by="test", now=NOW
     )
     sharing = factories.connection(account.partner, credential=credential)
@@ -436,7 +436,7 @@ def test_pages_without_end_are_a_fault(vendor, account, monkeypatch):
 
 
 def test_secrets_that_do_not_open_are_trouble_of_the_vault(vendor, account):
-    connections.seal_secrets(account, {"key": "k"})
+    sealing.seal(account, {"key": "k"})
     other = factories.connection(account.partner)
     Connection.objects.filter(pk=account.pk).update(secrets=account.secrets)
     Connection.objects.filter(pk=other.pk).update(secrets=account.secrets)

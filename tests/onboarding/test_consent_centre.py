@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from gateways.models import Event
-from ingest import connections, outbox
+from ingest import connections, credentials, outbox
 from ingest.models import Connection, GatewayQueue, Message, Reading, System
 from ingest.vendors.errors import VendorAuthFailed
 from onboarding import consents, linking, my_sharing
@@ -218,7 +218,7 @@ def test_an_account_with_consent_goes_to_the_vendors_own_page(signed_in, anna, c
 
 
 def test_an_account_that_the_partner_keys_open_is_the_partners_to_look_after(signed_in, anna, join_page):
-    key = connections.add_credential(
+    key = credentials.add(
         partner=join_page.partner, vendor="solaredge", name="Fleet", secrets={"api_key": "k"}, by="test", now=NOW
     )
     connection = connections.connect(

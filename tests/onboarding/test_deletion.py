@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from gateways import actions, events
 from gateways.models import Coordinates, Event, Gateway, GatewayKey, Partner, Wallet
-from ingest import connections, outbox, tokens, upkeep
+from ingest import connections, credentials, outbox, tokens, upkeep
 from ingest.models import Connection, Der, GatewayQueue, Message, Reading, System
 from ingest.vendors.base import Tokens
 from onboarding import deletion, invitations, journeys, wallet_proofs
@@ -53,7 +53,7 @@ def neighbor(villa):
 
 def by_consent(owner, partner):
     """An account at SolarEdge that is read with its owner's consent."""
-    application = connections.add_credential(
+    application = credentials.add(
         partner=partner, vendor="solaredge", name="App", scheme="siteaccess", by="test", now=NOW,
         secrets={"client_id": "id", "client_secret": "secret"},
     )  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from ingest import connections
+from ingest import connections, credentials
 from ingest.models import Connection
 from ingest.vendors.errors import VendorAuthFailed
 from onboarding import linking
@@ -45,7 +45,7 @@ def link(partner, anna, clouds):
 def application(partner, vendor, name="App", **fields):
     scheme, secrets = APPLICATIONS[vendor]
     own = {"partner": partner, "vendor": vendor, "name": name, "scheme": scheme, "secrets": secrets}
-    return connections.add_credential(**own, by="test", now=NOW, **fields)
+    return credentials.add(**own, by="test", now=NOW, **fields)
 
 
 def test_a_vendor_with_consents_is_offered_with_the_partners_application(partner):
@@ -57,7 +57,7 @@ def test_a_vendor_with_consents_is_offered_with_the_partners_application(partner
 
 def test_a_fleet_key_is_no_way_in_for_homeowners(partner):
     secrets = {"api_key": "fleet"}
-    connections.add_credential(partner=partner, vendor="solaredge", name="Fleet", secrets=secrets, by="test", now=NOW)
+    credentials.add(partner=partner, vendor="solaredge", name="Fleet", secrets=secrets, by="test", now=NOW)
     assert "solaredge" not in linking.offered(partner, NOW)
 
 

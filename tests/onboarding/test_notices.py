@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from gateways.models import Membership, Partner
-from ingest import connections
+from ingest import connections, credentials
 from ingest.models import Connection, VendorCredential
 from onboarding import alerts, consents, expiry, journeys, letters, notices, reminders
 from onboarding.emails import Letter, NotSent
@@ -200,7 +200,7 @@ def test_one_mail_that_cannot_be_sent_holds_up_no_other(
 
 @pytest.fixture
 def credential(partner: Partner) -> VendorCredential:
-    return connections.add_credential(
+    return credentials.add(
         partner=partner, vendor="solaredge", name="Fleet", secrets={"api_key": "k"}, by="test", now=NOW,
         expires_at=NOW + 30 * DAY,
     )  # fmt: skip

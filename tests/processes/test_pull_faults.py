@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from gateways.models import Event, Gateway
-from ingest import connections, discovery
+from ingest import connections, discovery, sealing
 from ingest.models import Connection, PullRun, Reading
 from onboarding import actions
 from tests import factories
@@ -96,7 +96,7 @@ def test_a_vendor_in_trouble_is_asked_again_and_nothing_is_skipped(portal, fault
 
 def test_a_key_the_vendor_refuses_stops_the_account_until_a_new_one_is_given(portal):
     connection, gateway = solis_home()
-    connections.seal_secrets(connection, {"key_id": "sandbox-key", "key_secret": "changed by the owner"})
+    sealing.seal(connection, {"key_id": "sandbox-key", "key_secret": "changed by the owner"})
     connection.save()
     run(portal)
     needs = Connection.Status.NEEDS_RECONNECT

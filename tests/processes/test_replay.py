@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from ingest import connections, discovery, pull, push
+from ingest import connections, credentials, discovery, pull, push
 from ingest.models import Connection, Reading
 from onboarding import actions
 from tests import factories
@@ -48,7 +48,7 @@ def recorded(name: str) -> dict[int, float]:
 def test_what_stands_in_sens_ledger_is_what_the_vendor_said(portal):
     kind = factories.gateway_type()
     now = timezone.now()
-    credential = connections.add_credential(
+    credential = credentials.add(
         partner=kind.partner,
         vendor="solaredge",
         name="fleet",

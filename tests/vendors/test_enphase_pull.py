@@ -12,7 +12,7 @@ from django.db.models import Count, Max
 from werkzeug.serving import make_server
 
 from gateways.models import Event
-from ingest import connections
+from ingest import connections, credentials
 from ingest.models import Connection, PullRun, Reading, System, VendorCredential
 from ingest.vendors.base import Tokens
 from ingest.vendors.enphase import Enphase, telemetry
@@ -56,7 +56,7 @@ def connect(cloud: Cloud) -> Open:
         """Return an account whose owner has consented and whose homes were listed and have gateways."""
         of_type = factories.gateway_type()
         made: dict[str, Any] = {"partner": of_type.partner, "vendor": "enphase", "by": "test", "now": NOW}
-        credential = connections.add_credential(name="App", secrets=APP, **made)
+        credential = credentials.add(name="App", secrets=APP, **made)
         given = consented(cloud, credential, login)
         account = connections.connect(label=login, credential=credential, given=given, **made)
         pull_once(account, cloud.clock.now)

@@ -11,7 +11,7 @@ import pytest
 from django.db.models import Max
 from werkzeug.serving import make_server
 
-from ingest import connections
+from ingest import connections, credentials
 from ingest.models import Connection, Reading, VendorCredential
 from ingest.vendors.base import Tokens
 from tests import factories
@@ -47,7 +47,7 @@ def account(vendor: Vendor) -> Connection:
     """An account whose owner has consented and whose home has a gateway."""
     of_type = factories.gateway_type()
     made: dict[str, Any] = {"partner": of_type.partner, "vendor": "solaredge", "by": "test", "now": NOW}
-    credential = connections.add_credential(name="App", scheme="siteaccess", secrets=APP, **made)
+    credential = credentials.add(name="App", scheme="siteaccess", secrets=APP, **made)
     account = connections.connect(label="Anna", credential=credential, given=consented(vendor, credential), **made)
     pull_once(account, vendor.clock.now)
     account.systems.update(gateway=factories.active_gateway(of_type), pulled_through=NOW)

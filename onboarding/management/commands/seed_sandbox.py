@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from gateways import actions as gateway_actions
 from gateways.models import Gateway, GatewayType, Membership, Partner
-from ingest import connections, discovery
+from ingest import connections, credentials, discovery
 from ingest.models import Connection, Der, System, VendorCredential
 from ingest.sen.errors import SenError
 from ingest.vendors.base import VendorAdapter
@@ -114,7 +114,7 @@ def _solaredge(partner: Partner, now: datetime) -> Connection:
     found = Connection.objects.filter(partner=partner, vendor="solaredge", owner=None).first()
     if found:
         return found
-    credential = connections.add_credential(
+    credential = credentials.add(
         partner=partner, vendor="solaredge", name="Sandbox fleet", secrets=_SOLAREDGE, by=_BY, now=now
     )
     return connections.connect(
@@ -128,7 +128,7 @@ def _application(partner: Partner, vendor: str, now: datetime) -> None:
     app = {**secrets, "redirect_uri": vendor_oauth.redirect_uri(vendor)}
     VendorHttp(user_agent=settings.USER_AGENT).send("POST", f"{settings.SANDBOX_URL}/{vendor}/__admin/apps", json=app)
     if not VendorCredential.objects.filter(partner=partner, vendor=vendor, scheme=scheme).exists():
-        connections.add_credential(
+        credentials.add(
             partner=partner, vendor=vendor, name="Sandbox app", scheme=scheme, secrets=secrets, by=_BY, now=now
         )
 

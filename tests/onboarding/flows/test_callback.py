@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 from django.utils import timezone
 
-from ingest import connections
+from ingest import connections, credentials
 from ingest.models import Connection
 from ingest.vendors.base import Tokens
 from ingest.vendors.errors import VendorUnsupported
@@ -92,7 +92,7 @@ def test_a_trip_is_for_one_thing(account, anna, site):
 
 
 def test_a_key_is_no_application_to_send_anybody_with(site):
-    key = connections.add_credential(
+    key = credentials.add(
         partner=site.partner, vendor="solis", name="Key", secrets={"key": "right"}, by="test", now=timezone.now()
     )
     with pytest.raises(VendorUnsupported, match="no application"):

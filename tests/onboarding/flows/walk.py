@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from gateways.models import Partner
-from ingest import connections
+from ingest import credentials
 from ingest.models import VendorCredential
 from ingest.vendors.base import ApiKey, Approval, ConsentAdapter, Field, HelpStep, OAuth2Code, Tokens, VendorSystem
 from ingest.vendors.errors import VendorAuthFailed, VendorConsentDenied, VendorError
@@ -124,7 +124,7 @@ class Site:
 
 
 def application(partner: Partner, scheme: str = "app", name: str = "App") -> VendorCredential:
-    return connections.add_credential(
+    return credentials.add(
         partner=partner, vendor="enphase", scheme=scheme, name=name, by="test", now=NOW,
         secrets={"client_id": "app-1", "client_secret": "SECRET-app"},
     )  # fmt: skip

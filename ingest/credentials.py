@@ -1,0 +1,69 @@
+"""What partners have from vendors: kept, renewed, and shown to those who may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from gateways import events
+from gateways.events import By
+from gateways.models import Partner
+from ingest import connections, sealing, vendors
+from ingest.models import Connection, VendorCredential
+
+
+@transaction.atomic
+def add(
+    *,
+    partner: Partner,
+    vendor: str,
+    name: str,
+    secrets: Mapping[str, str],
+    by: By,
+    now: datetime,
+    scheme: str = "",
+    expires_at: datetime | None = None,
+) -> VendorCredential:
+    """Keep what the partner has from a vendor, sealed. Raises ValidationError if a field is missing.
+
+    `scheme` is one of the vendor's ways in, its first if not given.
+    """
+    credential = VendorCredential(
+        partner=partner, vendor=vendor, scheme=vendors.scheme_of(vendor, scheme).name, name=name, expires_at=expires_at
+    )
+    sealing.seal(credential, secrets)
+    credential.full_clean()
+    credential.save()
+    data = {"vendor": vendor, "scheme": credential.scheme, "name": name}
+    _record(credential, events.CREDENTIAL_CREATED, by, now, data)
+    return credential
+
+
+@transaction.atomic
+def renew(*, credential: VendorCredential, secrets: Mapping[str, str], by: By, now: datetime) -> VendorCredential:
+    """Give a credential new secrets; the accounts that are read with it and waited for them are pulled at once."""
+    credential = VendorCredential.objects.select_for_update().get(pk=credential.pk)
+    sealing.seal(credential, secrets)
+    credential.save()
+    _record(credential, events.CREDENTIAL_RENEWED, by, now)
+    waiting = credential.connections.filter(status=Connection.Status.NEEDS_RECONNECT)
+    for connection in waiting.select_related("partner"):
+        connections.recover(connection=connection, by=by, now=now)
+    return credential
+
+
+@transaction.atomic
+def reveal(*, credential: VendorCredential, by: By, now: datetime) -> dict[str, str]:
+    """Return the fields of a credential in plain text; that somebody saw them is an Event. Raises VaultError."""
+    _record(credential, events.CREDENTIAL_REVEALED, by, now)
+    return sealing.unseal(credential)
+
+
+def _record(
+    credential: VendorCredential, name: str, by: By, now: datetime, data: Mapping[str, Any] | None = None
+) -> None:
+    subject = f"credential:{credential.uid}"
+    events.record(partner=credential.partner, name=name, subject=subject, by=by, now=now, data=data)
