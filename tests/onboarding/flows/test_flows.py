@@ -73,7 +73,7 @@ def test_sandbox_partners_may_do_without_https(vendor):
     "fields,said",
     [
         ({"vendors": {}}, "at least one vendor"),
-        ({"vendors": {"acme": None}}, "no vendor 'acme'"),
+        ({"vendors": {"acme": None}}, "no adapter for 'acme'"),
         ({"vendors": {"enphase": None}}, "Enphase: choose an application"),
         ({"purposes": []}, "rewards, service"),
         ({"purposes": ["profit"]}, "rewards, service"),
