@@ -36,7 +36,8 @@ def home(request: HttpRequest) -> HttpResponse:
         return _show(request, homes[0])
     shown = [(gateway, my_homes.system_of(gateway), _nows(gateway)) for gateway in homes]
     zone = my_homes.zone_of(shown[0][1] if shown else None)
-    return render(request, "home/list.html", {"homes": shown, "zone": zone.key, **_notices(user)})
+    waiting = any(not nows for _, _, nows in shown)
+    return render(request, "home/list.html", {"homes": shown, "waiting": waiting, "zone": zone.key, **_notices(user)})
 
 
 @login_required

@@ -37,6 +37,7 @@ class _Brand:
 
     slug: str
     label: str
+    mark: str
     color: str
     ink: str
     beta: bool
@@ -45,7 +46,8 @@ class _Brand:
     @classmethod
     def of(cls, adapter: type[VendorAdapter], now: datetime) -> _Brand:
         status = health.vendor_status(adapter.slug, now)
-        return cls(adapter.slug, adapter.label, adapter.color, colors.ink_on(adapter.color), adapter.beta, status)
+        ink = colors.ink_on(adapter.color)
+        return cls(adapter.slug, adapter.label, _mark(adapter.label), adapter.color, ink, adapter.beta, status)
 
 
 class BrandView(StepView):
@@ -224,6 +226,12 @@ def _taken(system: System, user: User) -> tuple[str, bool]:
     elsewhere = duplicates.linked_elsewhere(system)
     mine = any(der.system.connection.owner_id == user.pk for der in elsewhere)
     return (_("The devices of this home send already, through another account.") if elsewhere else ""), mine
+
+
+def _mark(label: str) -> str:
+    """Return two letters for a brand: the capitals of SolarEdge, which begins like Solis, the first two of others."""
+    capitals = "".join(filter(str.isupper, label))
+    return capitals[:2] if len(capitals) > 1 else label[:2]
 
 
 def _named(adapter: type[VendorAdapter], words: str) -> bool:

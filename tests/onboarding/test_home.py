@@ -194,7 +194,7 @@ def test_the_way_to_sending_shows_what_is_done_and_what_is_missing(signed_in, an
     assert "Getting started" in page
     assert "Sourceful registers new homes by hand" in page
     assert "Add a wallet." in page
-    assert 'id="state" data-progress aria-live="polite">' in page
+    assert 'id="waiting" data-progress aria-live="polite">' in page
     assert [stage.done for stage in my_homes.stages_of(gateway, None)] == [False] * 5
 
 
@@ -202,7 +202,21 @@ def test_a_home_that_sends_has_nothing_to_get_started(signed_in, anna, villa):
     GatewayQueue.objects.update(delivered=3, last_delivered_at=NOW)
     gateway = Gateway.objects.get(pk=homes.gateway_of(villa).pk)
     assert all(stage.done for stage in my_homes.stages_of(gateway, GatewayQueue.objects.get()))
-    assert 'data-progress aria-live="polite" data-done' in see(signed_in)
+    assert "data-progress" not in see(signed_in)
+
+
+def test_the_page_comes_anew_with_the_first_reading(signed_in, anna):
+    system = homes.home(anna)
+    assert 'id="waiting" data-progress' in see(signed_in)
+    homes.read(system, 1)
+    assert 'id="starting" data-progress' in see(signed_in)
+
+
+def test_the_list_follows_homes_that_have_yet_to_speak(signed_in, anna, villa):
+    silent = homes.home(anna)
+    assert 'id="homes" data-progress' in see(signed_in)
+    homes.read(silent, 1)
+    assert "data-progress" not in see(signed_in)
 
 
 def delivered(system):

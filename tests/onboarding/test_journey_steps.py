@@ -33,6 +33,12 @@ def test_brands_are_found_by_country_and_name(homeowner, monkeypatch):
     assert "No brand of this name" in homeowner.browser.get(homeowner.url("brand"), {"q": "<b>"}).text
 
 
+def test_brands_that_begin_alike_have_different_marks(homeowner):
+    homeowner.enter()
+    marks = re.findall(r">(\w+)</text>", homeowner.see("brand"))
+    assert sorted(marks) == ["En", "SE", "So"]
+
+
 def test_a_brand_that_is_not_offered_is_refused(homeowner, join_page):
     join_page.partner.credentials.filter(vendor="enphase").delete()
     homeowner.enter()
