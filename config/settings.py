@@ -172,6 +172,8 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = ACCOUNT_LOGIN_BY_CODE_ENABLED = True
 ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = True
 ACCOUNT_LOGIN_BY_CODE_TIMEOUT = ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 15 * 60  # mail can be slow
+# Else a session that was left open could give itself an address to reset the password with.
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_ADAPTER = "onboarding.accounts.AccountAdapter"
 ACCOUNT_FORMS = {"login": "onboarding.accounts.LoginForm", "signup": "onboarding.accounts.SignupForm"}
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""

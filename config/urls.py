@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from allauth.account import views as account
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 from django.views.i18n import set_language
 
 from config import health, metrics
+from onboarding.views.again import asked_again
 
 # Staff sign in through allauth, which knows second factors, passkeys and rate limits.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # allauth's documented way
@@ -17,6 +19,8 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("metrics", metrics.metrics),
     path("admin/", admin.site.urls),
+    # allauth asks nobody before it sets a first password, which all its other questions then take.
+    path("accounts/password/set/", asked_again(account.password_set), name="account_set_password"),
     path("accounts/", include("allauth.urls")),
     path("", include("onboarding.urls")),
     path("language/", set_language, name="set_language"),

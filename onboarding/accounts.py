@@ -11,9 +11,9 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.urls import reverse
 
-from onboarding import invitations
+from onboarding import emails, invitations
 from onboarding.models import Journey
-from onboarding.views import branding
+from onboarding.views import again, branding
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -27,9 +27,20 @@ class AccountAdapter(DefaultAccountAdapter):
         invitation = invitations.of_browser(request, page.partner)
         return invitation is not None and invitation.accepted_at is None
 
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Tell whether allauth asks who it is, after asking who has nothing to be asked for to sign in once more."""
+        again.sign_in_again(self.request)
+        required: bool = super().is_reauthentication_required(app=app, **kwargs)
+        return required
+
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         assert isinstance(request.user, User)  # noqa: S101  allauth asks after signing in
         return front_page(request.user)
+
+    def send_account_already_exists_mail(self, email: str) -> None:
+        """Mail the way on to somebody who signs up a second time: the page itself tells nobody who has an account."""
+        sign_in_url = emails.absolute(reverse("account_request_login_code"))
+        self.send_mail("account/email/account_already_exists", email, {"sign_in_url": sign_in_url})
 
     def get_signup_redirect_url(self, request: HttpRequest) -> str:
         return self.get_login_redirect_url(request)

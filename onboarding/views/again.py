@@ -1,16 +1,15 @@
-"""Asks people once more who they are, before what cannot be taken back."""
+"""Asks people once more who they are, before what cannot be taken back and before another way to sign in."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import wraps
-from typing import Any
 
 from allauth.account import app_settings
 from allauth.account.adapter import get_adapter
 from allauth.account.authentication import get_authentication_records
 from allauth.account.decorators import reauthentication_required
+from allauth.core.exceptions import ImmediateHttpResponse
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
@@ -24,24 +23,23 @@ _View = Callable[..., HttpResponseBase]
 def asked_again(view: _View) -> _View:
     """Ask for password, second factor or passkey, unless that was done within the last minutes.
 
-    Who has none of them signs in by a code in a mail, and does so again: allauth would let them pass.
+    Who has none of them signs in by a code in a mail, and does so again (`sign_in_again`).
     """
-    by_secret = reauthentication_required(view)
+    asked: _View = login_required(reauthentication_required(view))
+    return asked
 
-    @login_required
-    @wraps(view)
-    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if get_adapter().get_reauthentication_methods(request.user):
-            response: HttpResponseBase = by_secret(request, *args, **kwargs)
-            return response
-        if _signed_in_lately(request):
-            return view(request, *args, **kwargs)
-        back = request.get_full_path()
-        logout(request)
-        messages.info(request, _("This cannot be undone, so please sign in once more."))
-        return redirect_to_login(back)
 
-    return wrapped
+def sign_in_again(request: HttpRequest) -> None:
+    """Send who has neither password nor second factor to sign in once more: allauth would let them pass.
+
+    Raises ImmediateHttpResponse, unless they signed in within the last minutes.
+    """
+    if get_adapter().get_reauthentication_methods(request.user) or _signed_in_lately(request):
+        return
+    back = request.get_full_path()
+    logout(request)
+    messages.info(request, _("Please sign in once more, so that we know it is you."))
+    raise ImmediateHttpResponse(redirect_to_login(back))
 
 
 def _signed_in_lately(request: HttpRequest) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
@@ -11,6 +13,7 @@ from django.utils import timezone
 
 from onboarding import invitations
 from onboarding.models import Invitation
+from tests.onboarding import homes
 from tests.onboarding.homeowner import Homeowner
 
 SIGN_UP, SIGN_IN, BY_CODE = "/accounts/signup/", "/accounts/login/", "/accounts/login/code/"
@@ -36,6 +39,44 @@ def invite(join_page, **fields: object) -> str:
 
 def can_sign_up(homeowner: Homeowner) -> bool:
     return 'name="email"' in homeowner.browser.get(SIGN_UP).text
+
+
+WAYS_IN = ("account_email", "account_set_password", "mfa_activate_totp", "mfa_add_webauthn")
+
+
+@pytest.mark.parametrize("page", WAYS_IN)
+def test_a_session_left_open_gets_no_further_way_to_sign_in(client, db, page):
+    nobody = member()
+    nobody.set_unusable_password()
+    nobody.save()
+    client.force_login(nobody)
+    change = {
+        "action_add": "",
+        "email": "mallory@evil.example",
+        "password1": "a new password",
+        "password2": "a new password",
+    }
+    for answer in (client.post(reverse(page), change), client.get(reverse(page))):
+        assert unquote(answer["Location"]) == f"/accounts/login/?next={reverse(page)}"
+    assert not User.objects.get().has_usable_password()
+    assert EmailAddress.objects.count() == 1
+
+
+@pytest.mark.parametrize("page", ["account_email", "mfa_activate_totp", "mfa_add_webauthn"])
+def test_who_has_a_password_is_asked_for_it_before_a_further_way_to_sign_in(client, db, page):
+    client.force_login(member())
+    answer = client.post(reverse(page), {"action_add": "", "email": "mallory@evil.example"})
+    assert unquote(answer["Location"]) == f"/accounts/reauthenticate/?next={reverse(page)}"
+    assert EmailAddress.objects.count() == 1
+
+
+def test_who_has_just_signed_in_sets_a_password(db):
+    nobody = member()
+    nobody.set_unusable_password()
+    nobody.save()
+    new = {"password1": "correct horse battery", "password2": "correct horse battery"}
+    assert homes.confirmed(nobody).post(reverse("account_set_password"), new).status_code == 302
+    assert User.objects.get().has_usable_password()
 
 
 def test_nobody_signs_up_who_comes_from_nowhere(homeowner):

@@ -137,7 +137,7 @@ def test_who_signs_in_by_a_code_in_a_mail_does_so_again_and_comes_back(homeowner
     browser, page = homeowner.browser, reverse("home_delete")
     asked = browser.get(page)["Location"]
     assert asked == f"/accounts/login/?next={page}"
-    assert "please sign in once more" in browser.get(asked).text
+    assert "Please sign in once more" in browser.get(asked).text
     browser.post("/accounts/login/code/", {"email": homeowner.email, "next": page})
     answer = browser.post("/accounts/login/code/confirm/", {"code": homeowner.code(), "next": page})
     assert answer["Location"] == page
