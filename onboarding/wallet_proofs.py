@@ -22,6 +22,21 @@ _HOUR = timedelta(hours=1)
 _MOST_AN_HOUR = 30
 
 
+def take(
+    *, user: User, partner: Partner, address: str, message: str, signature: str, now: datetime
+) -> tuple[str, bool]:
+    """Take a wallet as its holder names it: by a signature if there is one, else with new words to sign.
+
+    Returns its address and whether it is proven. Raises ValidationError that says what to do.
+    """
+    if signature:
+        address = prove(user=user, partner=partner, message=message, signature=signature, now=now)
+    proven = has_proven(user=user, partner=partner, address=address)
+    if not proven:
+        challenge(user=user, partner=partner, address=address, now=now)
+    return address, proven
+
+
 def challenge(*, user: User, partner: Partner, address: str, now: datetime) -> WalletChallenge:
     """Make the words that the holder of `address` signs. Raises ValidationError for what is no wallet."""
     address = wallets.parse_address(address)

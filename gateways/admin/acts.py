@@ -20,8 +20,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
+from gateways import maps
 from gateways.access import Duty
-from gateways.admin import maps
 
 _REFUSALS_SHOWN = 10
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views import View
 
-from gateways.admin import maps
+from gateways import maps
 
 
 class AdminPage(View):

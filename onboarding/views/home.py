@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -15,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from gateways import maps
 from gateways.models import Gateway
 from ingest import statistics
 from ingest.models import Connection, Der, GatewayQueue, System
@@ -98,8 +98,7 @@ def _show(request: HttpRequest, gateway: Gateway) -> HttpResponse:
         "points_needed": home_figures.DAILY_POINTS,
         "several": my_homes.gateways_of(user_of(request)).count() > 1,
         "final": gateway.status not in {Gateway.Status.CREATED, Gateway.Status.REGISTERED},
-        "tiles": settings.MAP_TILES_URL,
-        "attribution": settings.MAP_ATTRIBUTION,
+        **maps.context(),
         **_notices(user_of(request)),
     }
     if system is not None:

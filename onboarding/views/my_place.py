@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
@@ -17,12 +16,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from gateways import actions
+from gateways import actions, maps
 from gateways.models import Gateway
 from onboarding import wallet_proofs
 from onboarding.forms import DegreesField, SourceField, WalletForm
 from onboarding.views.again import asked_again
 from onboarding.views.home import own_home, user_of
+from onboarding.views.wallet import words_to_sign
 
 _NAMEABLE = (Gateway.Status.CREATED, Gateway.Status.REGISTERED)
 
@@ -63,14 +63,7 @@ def wallet(request: HttpRequest, serial: str) -> HttpResponse:
 @require_POST
 def wallet_challenge(request: HttpRequest, serial: str) -> JsonResponse:
     """Answer a wallet in the browser with the words to sign: {"message": "…"}, or 422 {"error": "…"}."""
-    gateway = own_home(request, serial)
-    try:
-        made = wallet_proofs.challenge(
-            user=user_of(request), partner=gateway.partner, address=request.POST.get("address", ""), now=timezone.now()
-        )
-    except ValidationError as error:
-        return JsonResponse({"error": " ".join(error.messages)}, status=HTTPStatus.UNPROCESSABLE_ENTITY)
-    return JsonResponse({"message": made.message})
+    return words_to_sign(request, user_of(request), own_home(request, serial).partner)
 
 
 @asked_again
@@ -91,10 +84,7 @@ def place(request: HttpRequest, serial: str) -> HttpResponse:
         else:
             messages.success(request, _("Saved: this is where your home stands."))
             return redirect("home_one", serial)
-    context = {
-        "gateway": gateway, "form": form, "tiles": settings.MAP_TILES_URL,
-        "attribution": settings.MAP_ATTRIBUTION,
-    }  # fmt: skip
+    context = {"gateway": gateway, "form": form, **maps.context()}
     return render(request, "home/place.html", context, status=_status(form))
 
 
@@ -112,15 +102,8 @@ def _wallet_form(request: HttpRequest, gateway: Gateway) -> WalletForm:
 
 
 def _name_wallet(request: HttpRequest, gateway: Gateway, answers: dict[str, str]) -> bool:
-    """Name the address, by its signature if there is one, else make the words to sign; return whether it is proven."""
-    user, now, address = user_of(request), timezone.now(), answers["address"]
-    if answers["signature"]:
-        address = wallet_proofs.prove(
-            user=user, partner=gateway.partner, message=answers["message"], signature=answers["signature"], now=now
-        )
-    proven = wallet_proofs.has_proven(user=user, partner=gateway.partner, address=address)
-    if not proven:
-        wallet_proofs.challenge(user=user, partner=gateway.partner, address=address, now=now)
+    user, now = user_of(request), timezone.now()
+    address, proven = wallet_proofs.take(user=user, partner=gateway.partner, now=now, **answers)
     actions.bind_wallet(gateway=gateway, address=address, proven=proven, by=user, now=now)
     return proven
 

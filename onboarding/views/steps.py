@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -19,6 +18,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
+from gateways import maps
 from ingest import duplicates, health, vendors
 from ingest.models import System
 from ingest.vendors.base import VendorAdapter
@@ -181,8 +181,7 @@ class PlaceView(StepView):
         journeys.confirm_places(journey=self.journey, places=form.places(), now=timezone.now())
 
     def context(self) -> dict[str, Any]:
-        tiles = {"tiles": settings.MAP_TILES_URL, "attribution": settings.MAP_ATTRIBUTION}
-        return {**super().context(), **tiles}
+        return {**super().context(), **maps.context()}
 
 
 class ReviewView(StepView):

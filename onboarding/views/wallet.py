@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from gateways.models import Partner
 from onboarding import journeys, steps, wallet_proofs, wizard
 from onboarding.forms import WalletForm
 from onboarding.models import WalletChallenge
@@ -35,16 +36,10 @@ class WalletView(StepView):
     def save(self, form: Any) -> None:
         """Take a signature if there is one, else the address and make the message that proves it; or go on without."""
         now = timezone.now()
-        own: dict[str, Any] = {"user": self.user, "partner": self.page.partner}
         if "later" in self.request.POST:
             journeys.postpone_wallet(journey=self.journey, now=now)
             return
-        address, signature = form.cleaned_data["address"], form.cleaned_data["signature"]
-        if signature:
-            address = wallet_proofs.prove(message=form.cleaned_data["message"], signature=signature, now=now, **own)
-        proven = wallet_proofs.has_proven(address=address, **own)
-        if not proven:
-            wallet_proofs.challenge(address=address, now=now, **own)
+        address, proven = wallet_proofs.take(user=self.user, partner=self.page.partner, now=now, **form.cleaned_data)
         journeys.name_wallet(journey=self.journey, address=address, proven=proven, now=now)
 
     def next_url(self, slug: str) -> str:
@@ -72,10 +67,14 @@ def challenge(request: HttpRequest, slug: str) -> HttpResponse:
     page = join_page(request, slug)
     if page is None or not isinstance(request.user, User) or journeys.under_way(page.partner, request.user) is None:
         return JsonResponse({"error": _("Load this page again and sign in.")}, status=HTTPStatus.FORBIDDEN)
+    return words_to_sign(request, request.user, page.partner)
+
+
+def words_to_sign(request: HttpRequest, user: User, partner: Partner) -> JsonResponse:
+    """Answer with a new message for the address in the request, or 422 with what is wrong with it."""
+    address = request.POST.get("address", "")
     try:
-        made = wallet_proofs.challenge(
-            user=request.user, partner=page.partner, address=request.POST.get("address", ""), now=timezone.now()
-        )
+        made = wallet_proofs.challenge(user=user, partner=partner, address=address, now=timezone.now())
     except ValidationError as error:
         return JsonResponse({"error": " ".join(error.messages)}, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     return JsonResponse({"message": made.message})

@@ -6,5 +6,5 @@ from django.conf import settings
 
 
 def context() -> dict[str, str]:
-    """Return what templates/admin/map.html needs; without a tile server the map shows coastlines of our own."""
+    """Return what a template with a map needs; without a tile server the map shows coastlines of our own."""
     return {"map_tiles": settings.MAP_TILES_URL, "map_attribution": settings.MAP_ATTRIBUTION}
