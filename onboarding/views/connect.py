@@ -7,7 +7,6 @@ from typing import Any
 import structlog
 from django import forms
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -59,8 +58,7 @@ class ConnectView(StepView):
     def save(self, form: Any) -> None:
         """Try the keys at the vendor and connect the account; what goes wrong is said in the homeowner's words."""
         vendor = self.journey.vendor
-        if _tries_too_often(self.user):
-            raise ValidationError(_("Too many tries. Wait ten minutes, then copy the keys once more."))
+        count_try(f"user:{self.user.pk}")
         try:
             connection = linking.link_keys(
                 partner=self.page.partner, vendor=vendor, scheme=self.scheme.name, secrets=form.cleaned_data,
@@ -123,11 +121,15 @@ def said(error: Exception, vendor: str) -> str:
     return _("%s does not answer right now. Try again in a few minutes.") % label
 
 
-def _tries_too_often(user: User) -> bool:
-    """Count tries: nobody shall guess keys through us, and the vendor must not take us for an attacker."""
-    key = f"key-tries:{user.pk}"
+def count_try(who: str, most: int = _MOST_TRIES) -> None:
+    """Count a try of keys: nobody shall guess keys through us, and the vendor must not take us for an attacker.
+
+    Raises ValidationError after `most` within ten minutes.
+    """
+    key = f"key-tries:{who}"
     cache.add(key, 0, timeout=_TRIES_WITHIN_S)
-    return cache.incr(key) > _MOST_TRIES
+    if cache.incr(key) > most:
+        raise ValidationError(_("Too many tries. Wait ten minutes, then copy the keys once more."))
 
 
 def _scheme(vendor: str, application: VendorCredential | None) -> AuthScheme:

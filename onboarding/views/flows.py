@@ -29,11 +29,12 @@ from onboarding.forms import KeysForm
 from onboarding.models import FlowVendor, JoinFlow, JoinPage, JoinSession
 from onboarding.vendor_oauth import JoinFailed
 from onboarding.views import trips
-from onboarding.views.connect import said
+from onboarding.views.connect import count_try, said
 
 log = structlog.get_logger(__name__)
 
 _MOST_A_MINUTE = 60  # trips that one address begins
+_MOST_TRIES = 60  # of keys, in ten minutes from one address, which a whole village may share
 _LONGEST_REFERENCE = 100
 
 
@@ -143,6 +144,7 @@ def _answer(request: HttpRequest, trip: JoinSession) -> HttpResponse:
     form = KeysForm(request.POST, scheme=scheme)
     if form.is_valid():
         try:
+            count_try(f"address:{_address(request)}", _MOST_TRIES)
             connection = key_trips.arrive(session=trip, keys=form.cleaned_data, clock=timezone.now)
         except ValidationError as error:
             form.add_error(None, error)
@@ -197,6 +199,11 @@ def _lost(request: HttpRequest, text: str, status: int) -> HttpResponse:
 
 def _too_many(request: HttpRequest) -> bool:
     """Count the trips that an address begins in a minute."""
-    key = f"flow-trips:{get_adapter(request).get_client_ip(request)}:{int(timezone.now().timestamp()) // 60}"
+    key = f"flow-trips:{_address(request)}:{int(timezone.now().timestamp()) // 60}"
     cache.add(key, 0, timeout=120)
     return cache.incr(key) > _MOST_A_MINUTE
+
+
+def _address(request: HttpRequest) -> str:
+    """Return where a browser is, also behind our proxy."""
+    return str(get_adapter(request).get_client_ip(request))

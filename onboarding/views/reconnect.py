@@ -88,6 +88,7 @@ def _by_keys(request: HttpRequest, connection: Connection, scheme: AuthScheme) -
 
 
 def _try_keys(request: HttpRequest, connection: Connection, keys: dict[str, str]) -> None:
+    connect.count_try(f"user:{user_of(request).pk}")
     linking.link_keys(
         partner=connection.partner, vendor=connection.vendor, scheme=connection.scheme, secrets=keys,
         owner=connection.owner, label=connection.label, by=user_of(request), clock=timezone.now, target=connection,

@@ -9,7 +9,11 @@ from tests.onboarding.homeowner import Homeowner
 __all__ = ["clouds", "join_page", "running_clouds"]
 
 
+@pytest.fixture(autouse=True)
+def _nobody_has_tried_before():
+    cache.clear()  # it counts how often people try to sign in, and keys
+
+
 @pytest.fixture
 def homeowner(join_page):
-    cache.clear()  # it counts how often people try to sign in
     return Homeowner(join_page.partner.slug)

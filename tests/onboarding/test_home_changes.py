@@ -147,3 +147,10 @@ def test_who_signs_in_by_a_code_in_a_mail_does_so_again_and_comes_back(homeowner
         record["at"] -= 301
     session.save()
     assert browser.get(page)["Location"] == asked
+
+
+def test_keys_are_not_tried_without_end(anna):
+    account = homes.account(anna, homes.partner())
+    cache.set(f"key-tries:user:{anna.pk}", 10)
+    page = homes.browser(anna).post(reverse("home_reconnect", args=[account.uid]), {"key_id": "1", "key_secret": "2"})
+    assert (page.status_code, "Too many tries" in page.text) == (422, True)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
+from django.core.cache import cache
 from django.db import connection as database
 from django.test import Client
 from django.utils import timezone
@@ -250,6 +251,14 @@ def test_wrong_keys_are_not_kept_and_others_can_be_tried(site, client):
     assert not Connection.objects.exists()
     assert client.post(form, {}).status_code == 422
     assert "enrollmentID" in site.told(client.post(form, RIGHT))
+
+
+def test_nobody_guesses_keys_through_the_form_however_many_trips_they_begin(site, client):
+    cache.set("key-tries:address:127.0.0.1", 59)
+    assert "does not accept these keys" in client.post(site.open_form(client), {"key": "wrong"}).content.decode()
+    refused = client.post(site.open_form(client), RIGHT)
+    assert (refused.status_code, "Too many tries" in refused.content.decode()) == (422, True)
+    assert not Connection.objects.exists()
 
 
 @pytest.mark.parametrize("error", [VendorUnavailable("503"), VendorReplyInvalid("<html>")], ids=["down", "garbage"])
