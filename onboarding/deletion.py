@@ -148,7 +148,9 @@ def _forget_journeys(user: User, partner: Partner) -> None:
     _journeys(user, partner).delete()
     WalletChallenge.objects.filter(user=user, partner=partner).delete()
     theirs = Q(accepted_by=user)
-    for address in {user.email, *EmailAddress.objects.filter(user=user).values_list("email", flat=True)} - {""}:
+    # Only what they have shown to be theirs: anybody's address can be added to an account.
+    proven = EmailAddress.objects.filter(user=user, verified=True).values_list("email", flat=True)
+    for address in {user.email, *proven} - {""}:
         theirs |= Q(email__iexact=address)
     Invitation.objects.filter(theirs, partner=partner).delete()
 

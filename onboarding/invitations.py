@@ -123,9 +123,15 @@ def open_link(request: HttpRequest, partner: Partner, token: str, *, now: dateti
 
 
 def of_browser(request: HttpRequest, partner: Partner) -> Invitation | None:
-    """Return the invitation to this partner that the browser came with, while it counts."""
+    """Return the invitation to this partner that the browser came with, while it counts.
+
+    Who has signed in is let in by none that another homeowner came with: a link may be passed on.
+    """
     uid = request.session.get(_KEY)
-    return _usable(partner, timezone.now()).filter(uid=uid).first() if uid else None
+    rows = _usable(partner, timezone.now()).filter(uid=uid)
+    if isinstance(request.user, User):
+        rows = rows.filter(Q(accepted_at=None) | Q(accepted_by=request.user))
+    return rows.first() if uid else None
 
 
 def accept(*, invitation: Invitation, user: User, now: datetime) -> None:

@@ -127,6 +127,19 @@ def test_an_invitation_for_one_lets_nobody_else_in(homeowner, closed):
     assert not can_sign_up(stranger)
 
 
+def test_an_invitation_for_one_lets_nobody_else_in_who_has_an_account_already(homeowner, closed):
+    path = invite(closed, email="anna@home.example")
+    homeowner.browser.get(path)
+    homeowner.sign_up()
+    stranger = Homeowner("sunny", "mallory@home.example")
+    stranger.browser.force_login(member(stranger.email))
+    assert [stranger.browser.get(path).status_code, stranger.browser.get(stranger.url("start")).status_code] == [
+        404,
+        404,
+    ]
+    assert homeowner.browser.get(path).status_code == 302
+
+
 def test_a_poster_lets_many_in(homeowner, closed):
     path = invite(closed, for_many=True)
     for email in ("anna@home.example", "berit@home.example"):

@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.urls import reverse
@@ -196,6 +197,13 @@ def test_an_invitation_for_many_stays(anna, villa):
     invitations.invite(partner=villa.connection.partner, for_many=True, by="test", now=NOW)
     delete(anna)
     assert Invitation.objects.get().for_many
+
+
+def test_an_address_that_nobody_confirmed_deletes_no_invitation_of_its_owner(anna, villa):
+    invitations.invite(partner=villa.connection.partner, email="bertil@example.com", by="test", now=NOW)
+    EmailAddress.objects.create(user=anna, email="bertil@example.com")
+    delete(anna)
+    assert Invitation.objects.get().email == "bertil@example.com"
 
 
 def test_who_wants_to_delete_types_the_word_and_shows_again_who_they_are(anna, villa):
