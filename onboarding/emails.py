@@ -35,9 +35,9 @@ def send(letter: Letter, *, to: Sequence[str], partner: Partner) -> None:
     page = getattr(partner, "join_page", None)
     context = {"letter": letter, "partner": partner, "support": page.support_email if page else ""}
     mail = EmailMultiAlternatives(
-        subject=letter.subject,
+        subject=_one_line(letter.subject),
         body=render_to_string("emails/letter.txt", context),
-        from_email=formataddr((partner.name, parseaddr(settings.DEFAULT_FROM_EMAIL)[1])),
+        from_email=formataddr((_one_line(partner.name), parseaddr(settings.DEFAULT_FROM_EMAIL)[1])),
         to=list(to),
         reply_to=[page.support_email] if page and page.support_email else None,
         headers=_ways_out(letter),
@@ -52,6 +52,11 @@ def send(letter: Letter, *, to: Sequence[str], partner: Partner) -> None:
 def absolute(path: str) -> str:
     """Return the address of a page of ours as it stands in a mail."""
     return f"{settings.PUBLIC_URL}{path}"
+
+
+def _one_line(text: str) -> str:
+    """Return a text as a header may hold it; a label of an account, say, is whatever was sent to us."""
+    return " ".join(text.split())
 
 
 def _ways_out(letter: Letter) -> dict[str, str]:

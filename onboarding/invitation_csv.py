@@ -44,8 +44,8 @@ def read(text: str, *, partner: Partner, now: datetime) -> list[Row]:
     """
     lines = text.removeprefix("\ufeff").strip("\r\n")
     reader = csv.DictReader(io.StringIO(lines), delimiter=_delimiter(lines), restval="", skipinitialspace=True)
-    _check_columns([(name or "").strip().lower() for name in reader.fieldnames or ()])
     try:
+        _check_columns([(name or "").strip().lower() for name in reader.fieldnames or ()])
         rows = [Row(reader.line_num, _cells(line)) for line in reader if any(_cells(line).values())]
     except csv.Error as error:
         msg = f"This is no CSV file: {error}."

@@ -230,6 +230,7 @@ def test_the_same_address_twice_in_a_list_is_pointed_out(partner: Partner) -> No
         ("name\nAnna", "no column"),
         ("email,password\nanna@example.com,x", "Not known: password"),
         ("email", "0 rows"),
+        ("email," + "x" * 140_000, "no CSV file"),
         ("email\n" + "\n".join(f"a{number}@example.com" for number in range(1001)), "1001 rows"),
     ],
 )

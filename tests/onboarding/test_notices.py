@@ -195,6 +195,14 @@ def test_one_mail_that_cannot_be_sent_holds_up_no_other(
     assert [message.to for message in mailoutbox] == [["bo@example.com"], ["anna@example.com"]]
 
 
+def test_a_label_of_two_lines_adds_no_header_and_holds_up_no_mail(partner: Partner, mailoutbox: Any) -> None:
+    staff(partner, "owner")
+    lose(factories.connection(partner, label="Villa\r\nBcc: mallory@evil.example"), NOW)
+    assert alerts.ask_to_reconnect(now=NOW) == 1
+    assert mailoutbox[0].message()["Subject"].endswith("Villa Bcc: mallory@evil.example")
+    assert mailoutbox[0].recipients() == ["owner@example.com"]
+
+
 # --- What expires -----------------------------------------------------------------------------------------------------
 
 

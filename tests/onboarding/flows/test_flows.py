@@ -43,6 +43,8 @@ def change(row, **values):
         "javascript:alert(1)",
         "ftp://partner.example/",
         "https://partner.example\\@evil.example/",
+        "https://partner.example;sandbox/",
+        "https://partner.example,https/",
         "https://partner.example/a b",
         "https://partner.example/å",
         "https://partner.example:99999/",
