@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.contrib import admin
+from django.contrib.admin.utils import quote
 from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 from django.utils import timezone
 
 from gateways.models import Gateway, Membership, Partner
-from ingest.models import Connection, Der
-from onboarding import flows, journeys, key_trips, letters, steps, urls
-from onboarding.models import Consent, JoinPage, Notice
+from ingest.models import Connection, Der, System
+from onboarding import flows, invitations, journeys, key_trips, letters, steps, urls
+from onboarding.models import Consent, Invitation, JoinPage, JoinSession, JourneyEntry, Notice
 from tests.factories import WALLET
 from tests.onboarding import homes
 
@@ -51,6 +53,7 @@ class Anna:
         trip = key_trips.depart(
             flow=flow, vendor="solis", partner_state="", user_reference="anna-7", now=timezone.now()
         )
+        invitations.invite(partner=self.partner, name="Anna", by="test", now=timezone.now())
         self.values: dict[str, Any] = {
             "slug": self.partner.slug, "serial": self.gateway.serial, "uid": self.account.uid, "purpose": "rewards",
             "der": Der.objects.filter(system=self.system)[0].pk, "flow": flow.uid, "session": trip.uid,
@@ -158,6 +161,32 @@ def test_a_closed_page_does_not_tell_strangers_that_its_partner_exists(anna):
                 there, nowhere = browser.get(url), browser.get(url.replace("/sunny/", "/nowhere/"))
                 assert there.status_code == nowhere.status_code, url
                 assert "Sunny" not in text_of(there), url
+
+
+def test_no_name_that_anybody_gives_becomes_part_of_a_page(anna):
+    evil = """<b id=evil>"'>{{ 7|add:7 }}"""
+    System.objects.update(name=evil, timezone=evil)
+    Der.objects.update(make=evil, model=evil)
+    Der.objects.filter(kind="pv").update(sn=evil)
+    Connection.objects.update(label=evil, last_error=evil, refused_parts={evil: {"since": "", "reason": evil}})
+    JoinPage.objects.update(welcome=evil, legal_name=evil, support_email=evil)
+    JourneyEntry.objects.update(detail=evil)
+    JoinSession.objects.update(user_reference=evil)
+    Invitation.objects.update(name=evil, user_reference=evil, send_error=evil)
+    Partner.objects.update(name=evil)
+    pages = [(homes.confirmed(anna.user), url) for name, url in anna.pages() if name not in {"home_csv", "home_json"}]
+    superuser = homes.confirmed(homes.user("root@example.com", is_staff=True, is_superuser=True))
+    pages += [(superuser, url) for model in admin.site._registry for url in admin_pages(model)]
+    texts = {url: text_of(browser.get(url)) for browser, url in pages}
+    assert [url for url, text in texts.items() if "<b id=evil" in text] == []
+    assert len([url for url, text in texts.items() if "&lt;b id=evil" in text]) > 20
+
+
+def admin_pages(model: Any) -> list[str]:
+    at = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    rows = model._default_manager.all()[:1]
+    one = [reverse(f"{at}_{page}", args=[quote(row.pk)]) for row in rows for page in ("change", "history")]
+    return [reverse(f"{at}_changelist"), *one]
 
 
 def test_no_form_of_another_site_does_anything(anna):
