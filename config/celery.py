@@ -40,6 +40,7 @@ app.conf.beat_schedule = {
         "options": {"expires": 60},
     },
     "forget trips": {"task": "onboarding.tasks.forget_trips", "schedule": 3600.0, "options": {"expires": 600}},
+    "forget sessions": {"task": "onboarding.tasks.forget_sessions", "schedule": 3600.0, "options": {"expires": 600}},
     "forget accounts": {"task": "onboarding.tasks.forget_accounts", "schedule": 3600.0, "options": {"expires": 600}},
     "prune": {"task": "ingest.tasks.prune", "schedule": 3600.0, "options": {"expires": 600}},
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 from celery import shared_task
 from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
 
 from onboarding import advancing, alerts, deletion, enrollments, expiry, invitation_mails, reminders
@@ -52,6 +53,12 @@ def settle_enrollments(**_: Any) -> None:
 def forget_trips(**_: Any) -> None:
     """Delete the trips of Join flows that nothing came of."""
     enrollments.forget_trips(now=timezone.now())
+
+
+@shared_task
+def forget_sessions(**_: Any) -> None:
+    """Delete the sessions of browsers whose time is over: whoever looks at a join page has one."""
+    SessionStore.clear_expired()
 
 
 @shared_task

@@ -11,6 +11,7 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -99,16 +100,23 @@ def delete(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     form = DeletionForm(request.POST if request.method == "POST" else None, user=user)
     if request.method == "POST" and form.is_valid():
-        now, partner = timezone.now(), form.partner()
-        if partner is None:
-            gone = deletion.delete_account(user=user, by=user, now=now)
-        else:
-            gone = deletion.delete_with(user=user, partner=partner, by=user, now=now)
-        if gone:
-            logout(request)
-            return render(request, "home/deleted.html")
-        messages.success(request, _("Deleted."))
-        return redirect("home")
+        try:
+            return _delete(request, form.partner())
+        except ValidationError as error:  # somebody did it in another window meanwhile
+            form.add_error(None, error)
     bound = Gateway.objects.filter(owner=user).exclude(status__in=["created", "registered"]).exists()
     context = {"form": form, "bound": bound, "keeps_account": deletion.keeps_account(user)}
     return render(request, "home/delete.html", context, status=422 if form.is_bound else 200)
+
+
+def _delete(request: HttpRequest, partner: Partner | None) -> HttpResponse:
+    user, now = user_of(request), timezone.now()
+    if partner is None:
+        gone = deletion.delete_account(user=user, by=user, now=now)
+    else:
+        gone = deletion.delete_with(user=user, partner=partner, by=user, now=now)
+    if gone:
+        logout(request)
+        return render(request, "home/deleted.html")
+    messages.success(request, _("Deleted."))
+    return redirect("home")

@@ -9,6 +9,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.apps import apps
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from gateways import actions, events
@@ -235,6 +236,15 @@ def test_one_partner_of_two_can_be_chosen_and_no_other(anna, villa):
     answer = browser.post(url, {"what": villa.connection.partner.slug, "word": "DELETE"})
     assert answer.headers["Location"] == "/home/"
     assert Connection.objects.get().partner != villa.connection.partner
+
+
+def test_what_another_window_deleted_meanwhile_is_said(anna, villa, monkeypatch):
+    def deleted(**_):
+        raise ValidationError("There is nothing of yours here any more.")
+
+    monkeypatch.setattr(deletion, "delete_account", deleted)
+    answer = homes.confirmed(anna).post(reverse("home_delete"), {"what": "account", "word": "DELETE"})
+    assert (answer.status_code, "nothing of yours" in answer.text) == (422, True)
 
 
 def test_who_has_neither_password_nor_second_factor_signs_in_once_more(villa, anna):

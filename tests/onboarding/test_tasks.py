@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import importlib
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from config.celery import app
@@ -27,3 +29,12 @@ def test_ticks_do_what_is_due(mailoutbox: Any) -> None:
     for tick in (tasks.send_invitations, tasks.ask_to_reconnect, tasks.warn, tasks.advance_homes):
         tick()
     assert [message.to for message in mailoutbox] == [["anna@example.com"], ["bo@example.com"]]
+
+
+@pytest.mark.django_db
+def test_sessions_whose_time_is_over_are_forgotten() -> None:
+    for days in (-1, 1):
+        expires = timezone.now() + timedelta(days=days)
+        Session.objects.create(session_key=f"session {days}", session_data="", expire_date=expires)
+    tasks.forget_sessions()
+    assert Session.objects.get().session_key == "session 1"
