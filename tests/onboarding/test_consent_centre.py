@@ -20,23 +20,6 @@ from tests.onboarding import homes
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def anna():
-    return homes.user()
-
-
-@pytest.fixture
-def villa(anna):
-    system = homes.home(anna)
-    homes.read(system)
-    return system
-
-
-@pytest.fixture
-def signed_in(anna):
-    return homes.browser(anna)
-
-
 def see(browser, name, *args):
     response = browser.get(reverse(name, args=args))
     assert response.status_code == 200, response.headers

@@ -21,11 +21,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def anna():
-    return homes.user()
-
-
-@pytest.fixture
 def villa(anna):
     system = homes.home(anna)
     homes.read(system, 3, until=NOW)

@@ -33,23 +33,6 @@ def pv_at(system, now):
 
 
 @pytest.fixture
-def anna():
-    return homes.user()
-
-
-@pytest.fixture
-def signed_in(anna):
-    return homes.browser(anna)
-
-
-@pytest.fixture
-def villa(anna):
-    system = homes.home(anna)
-    homes.read(system)
-    return system
-
-
-@pytest.fixture
 def noon(monkeypatch):
     """It is noon in June, so that no test depends on the hour at which it runs."""
     monkeypatch.setattr(timezone, "now", lambda: NOW)

@@ -21,11 +21,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def anna():
-    return homes.user()
-
-
-@pytest.fixture
 def young(anna):
     """A home that is registered and bound to no wallet yet."""
     at = homes.partner()

@@ -24,7 +24,7 @@ from ingest.vendors.errors import (
 )
 from ingest.vendors.http import VendorHttp
 from sandbox.state import State
-from tests.sandbox.enphase import BACK, BASIC, KEY, NOW, Cloud, answer
+from tests.sandbox.enphase.cloud import BACK, BASIC, KEY, NOW, Cloud, answer
 
 CONSUMPTION = {telemetry.IMPORT, telemetry.EXPORT, telemetry.BATTERY}
 MORNING = Window(datetime(2026, 6, 10, 0, tzinfo=UTC), NOW)

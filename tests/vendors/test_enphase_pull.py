@@ -19,7 +19,7 @@ from ingest.vendors.enphase import Enphase, telemetry
 from sandbox.state import State
 from tests import factories
 from tests.ingest.vendor import pull_once
-from tests.sandbox.enphase import BACK, BASIC, KEY, NOW, Cloud
+from tests.sandbox.enphase.cloud import BACK, BASIC, KEY, NOW, Cloud
 
 pytestmark = pytest.mark.django_db
 

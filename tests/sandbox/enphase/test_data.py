@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,36 +9,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sandbox.state import State
-from tests.sandbox.enphase import NOW, Cloud, Home
+from tests.sandbox.enphase.cloud import NOW, Cloud, Home
 
 QUARTER = 900
 DAYS_BEFORE = 30
 TODAY = "2026-06-10"
 NIGHT = datetime(2026, 6, 10, 1, 30, tzinfo=UTC)  # 3:30 in Amsterdam, where `ok` lives
-
-
-@pytest.fixture
-def state() -> Iterator[State]:
-    memory = State()
-    yield memory
-    memory.close()
-
-
-@pytest.fixture
-def cloud(state: State) -> Cloud:
-    return Cloud(state)
-
-
-@pytest.fixture
-def home(cloud: Cloud) -> Home:
-    return Home(cloud)
-
-
-@pytest.fixture
-def two(cloud: Cloud) -> tuple[Home, Home]:
-    """The home with two batteries, and the one with microinverters alone."""
-    first, second = (Home(cloud, "ok_two_sites", number) for number in (0, 1))
-    return (first, second) if first.ask("summary")["source"] == "meter" else (second, first)
 
 
 def at(text: str, home: Home) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -12,16 +11,9 @@ import pytest
 
 from sandbox import logins
 from sandbox.state import State
-from tests.sandbox.enphase import BACK, BASIC, NOW, Cloud, answer
+from tests.sandbox.enphase.cloud import BACK, BASIC, NOW, Cloud, answer
 
 OTHER = {"client_id": "other", "client_secret": "other-secret", "api_key": "other-key", "redirect_uri": BACK}
-
-
-@pytest.fixture
-def cloud() -> Iterator[Cloud]:
-    state = State()
-    yield Cloud(state)
-    state.close()
 
 
 # --- the consent pages -----------------------------------------------------------------------------------------------
