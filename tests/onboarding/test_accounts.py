@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -237,3 +237,30 @@ def test_a_partner_without_a_logo_has_none(client, join_page):
     assert client.get(reverse("join_logo", args=["sunny"])).status_code == 404
     assert client.get(reverse("join_brand_css", args=["sunny"])).text == ""
     assert client.get(reverse("join_brand_css", args=["nobody"])).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "evil", ["https://evil.example/", "//evil.example/", "/\\evil.example/", "javascript:alert(1)"]
+)
+@pytest.mark.parametrize("page", [SIGN_IN, "/accounts/reauthenticate/", "/accounts/logout/", "/language/"])
+def test_no_address_after_signing_in_leads_away_from_us(client, db, page, evil):
+    anna = member()
+    if page != SIGN_IN:
+        client.force_login(anna)
+    answers = {"login": anna.email, "password": "correct horse battery", "next": evil, "language": "sv"}
+    answer = client.post(f"{page}?{urlencode({'next': evil})}", answers, headers={"referer": evil})
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/")
+    assert "evil" not in answer["Location"]
+
+
+def test_signing_in_makes_a_session_that_nobody_knew_before(client, db):
+    client.get(SIGN_IN)
+    session = client.session
+    session["known"] = "to a thief"
+    session.save()
+    before = client.cookies["sessionid"].value
+    client.post(SIGN_IN, {"login": member().email, "password": "correct horse battery"})
+    assert client.cookies["sessionid"].value != before
+    assert client.cookies["sessionid"]["httponly"]
+    assert client.cookies["sessionid"]["samesite"] == "Lax"
