@@ -56,7 +56,7 @@ def open_journeys_of(user: User) -> QuerySet[Journey]:
 
 def system_of(gateway: Gateway) -> System | None:
     """Return what is read for a home; a gateway that staff made may have nothing yet."""
-    return System.objects.select_related("connection").filter(gateway=gateway).first()
+    return getattr(gateway, "system", None)
 
 
 def ders_of(system: System) -> list[Der]:

@@ -34,7 +34,8 @@ def home(request: HttpRequest) -> HttpResponse:
     homes = list(my_homes.gateways_of(user))
     if len(homes) == 1:
         return _show(request, homes[0])
-    shown = [(gateway, my_homes.system_of(gateway), _nows(gateway)) for gateway in homes]
+    systems = [my_homes.system_of(gateway) for gateway in homes]
+    shown = [(gateway, system, _nows(system)) for gateway, system in zip(homes, systems, strict=True)]
     zone = my_homes.zone_of(shown[0][1] if shown else None)
     waiting = any(not nows for _, _, nows in shown)
     return render(request, "home/list.html", {"homes": shown, "waiting": waiting, "zone": zone.key, **_notices(user)})
@@ -106,7 +107,7 @@ def _show(request: HttpRequest, gateway: Gateway) -> HttpResponse:
         context |= {
             "connection": connection,
             "refused": my_homes.part_names(connection) if connection else [],
-            "nows": _nows(gateway),
+            "nows": _nows(system),
             "points": home_figures.points_of(system, queue, now),
             **_periods(request, system, now.astimezone(zone).date()),
         }
@@ -137,8 +138,7 @@ def _address(day: date, month: date) -> str:
     return f"?day={day}&month={month:%Y-%m}"
 
 
-def _nows(gateway: Gateway) -> list[home_figures.Now]:
-    system = my_homes.system_of(gateway)
+def _nows(system: System | None) -> list[home_figures.Now]:
     now = timezone.now()
     found = [home_figures.now_of(der, now) for der in my_homes.ders_of(system)] if system else []
     return [one for one in found if one]
