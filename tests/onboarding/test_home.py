@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 def see(browser, url="/home/", **query):
     response = browser.get(url, query)
     assert response.status_code == 200, response.headers
-    return " ".join(response.text.replace("\xa0", " ").split())
+    return " ".join(response.text.replace("\xa0", " ").replace("&nbsp;", " ").split())
 
 
 def pv_at(system, now):
