@@ -83,15 +83,19 @@ class KeysForm(forms.Form):
 class HomesForm(forms.Form):
     """Which homes of the account join: all of them, unless the homeowner unticks some."""
 
-    systems = forms.ModelMultipleChoiceField(
-        System.objects.none(), label=gettext_lazy("Homes"), widget=forms.CheckboxSelectMultiple,
+    systems = forms.MultipleChoiceField(
+        label=gettext_lazy("Homes"), widget=forms.CheckboxSelectMultiple,
         error_messages={"required": gettext_lazy("Choose at least one home.")},
     )  # fmt: skip
 
     def __init__(self, data: Any, *, systems: Sequence[System], **options: Any) -> None:
         super().__init__(data, **options)
+        self.offered = systems
         field: Any = self.fields["systems"]
-        field.queryset = System.objects.filter(pk__in=[system.pk for system in systems])
+        field.choices = [(system.pk, system) for system in systems]
+
+    def chosen(self) -> list[System]:
+        return [system for system in self.offered if str(system.pk) in self.cleaned_data["systems"]]
 
 
 class WalletForm(forms.Form):
@@ -202,7 +206,7 @@ class DegreesField(forms.CharField):
             degrees = Decimal(text.replace(",", ".").removesuffix("°").strip())
         except InvalidOperation as error:
             raise forms.ValidationError(_("Enter degrees as a number, like 59.3293.")) from error
-        if not degrees.is_finite() or abs(degrees) > self.limit:
+        if not degrees.is_finite() or not -self.limit <= degrees <= self.limit:  # abs() of 1e9999999 overflows
             msg = _("This must lie between -%(limit)d and %(limit)d degrees: were the two swapped?")
             raise forms.ValidationError(msg % {"limit": self.limit})
         return round(degrees, 6)

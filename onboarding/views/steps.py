@@ -150,7 +150,7 @@ class HomesView(StepView):
         return HomesForm(data, systems=free, initial={"systems": chosen or [system.pk for system in free]})
 
     def save(self, form: Any) -> None:
-        journeys.choose_systems(journey=self.journey, systems=list(form.cleaned_data["systems"]), now=timezone.now())
+        journeys.choose_systems(journey=self.journey, systems=form.chosen(), now=timezone.now())
 
     def context(self) -> dict[str, Any]:
         connection, homes = self.journey.connection, self._homes()

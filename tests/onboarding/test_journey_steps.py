@@ -169,6 +169,13 @@ def test_a_home_can_be_left_out(homeowner, clouds):
     assert homeowner.send("homes").status_code == 422
 
 
+@pytest.mark.parametrize("number", ["9" * 40, "-1", "1 or 1=1"])
+def test_a_home_that_is_not_of_the_account_is_refused(number, homeowner, clouds):
+    homeowner.go_to("homes")
+    assert homeowner.send("homes", systems=[number]).status_code == 422
+    assert not homeowner.journey.chosen.exists()
+
+
 def test_devices_that_send_already_through_another_account_are_said(homeowner, clouds):
     homeowner.go_to("review")
     homeowner.send("review")
@@ -239,6 +246,7 @@ def test_the_words_to_sign_are_made_for_wallets_only(homeowner):
         ({"longitude": "180,5"}, "were the two swapped?"),
         ({"latitude": "here"}, "Enter degrees as a number"),
         ({"latitude": "nan"}, "were the two swapped?"),
+        ({"latitude": "1e999999999"}, "were the two swapped?"),
         ({"latitude": "0", "longitude": "0"}, "lies in the sea"),
         ({"confirmed": ""}, "Tick the box when the place is right."),
     ],
@@ -249,6 +257,17 @@ def test_a_place_that_cannot_be_right_is_refused(wrong, said, homeowner, clouds)
     assert refused.status_code == 422
     assert said in refused.text
     assert homeowner.at() == "place"
+
+
+def test_of_several_homes_each_wrong_place_says_which_home_it_is(homeowner, clouds):
+    homeowner.enter()
+    homeowner.agree("enphase")
+    homeowner.consent_at_the_vendor("ok_two_sites")
+    homeowner.choose_all()
+    homeowner.send("wallet", later="1")
+    refused = homeowner.confirm_place(latitude="")
+    for home in homeowner.journey.chosen.all():
+        assert f">Latitude ({home.system})</a>: This field is required." in refused.text
 
 
 def test_a_place_may_have_a_comma_and_an_unknown_source_was_typed(homeowner, clouds):
