@@ -176,13 +176,19 @@ class PlacesForm(forms.Form):
 
     def _ask(self, home: ChosenSystem) -> None:
         known = home.confirmed_at is not None
-        self.fields[f"latitude_{home.pk}"] = DegreesField(_("Latitude"), 90, initial=home.latitude)
-        self.fields[f"longitude_{home.pk}"] = DegreesField(_("Longitude"), 180, initial=home.longitude)
+        self.fields[f"latitude_{home.pk}"] = DegreesField(self._label(_("Latitude"), home), 90, initial=home.latitude)
+        self.fields[f"longitude_{home.pk}"] = DegreesField(
+            self._label(_("Longitude"), home), 180, initial=home.longitude
+        )
         self.fields[f"source_{home.pk}"] = SourceField(initial=home.source)
         self.fields[f"confirmed_{home.pk}"] = forms.BooleanField(
-            label=_("Yes, this is the right place."), initial=known,
+            label=self._label(_("Yes, this is the right place."), home), initial=known,
             error_messages={"required": _("Tick the box when the place is right.")},
         )  # fmt: skip
+
+    def _label(self, text: str, home: ChosenSystem) -> str:
+        """Name the home where there are several: the list of errors stands far from their headings."""
+        return f"{text} ({home.system})" if len(self.chosen) > 1 else text
 
 
 _PLACE = ("latitude", "longitude", "source")
