@@ -9,7 +9,7 @@ from django.urls import include, path
 from django.views.i18n import set_language
 
 from config import health, metrics
-from onboarding.views.again import asked_again
+from onboarding.views.reauthentication import asked_again
 
 # Staff sign in through allauth, which knows second factors, passkeys and rate limits.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # allauth's documented way

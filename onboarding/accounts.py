@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from onboarding import emails, invitations
 from onboarding.models import Journey
-from onboarding.views import again, branding
+from onboarding.views import branding, reauthentication
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -29,7 +29,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """Tell whether allauth asks who it is, after asking who has nothing to be asked for to sign in once more."""
-        again.sign_in_again(self.request)
+        reauthentication.sign_in_again(self.request)
         required: bool = super().is_reauthentication_required(app=app, **kwargs)
         return required
 

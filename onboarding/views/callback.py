@@ -17,8 +17,6 @@ from onboarding.vendor_oauth import JoinFailed
 from onboarding.views import flows, looking, trips
 from onboarding.views.journey import step_url
 
-remember = trips.remember
-
 
 @require_GET
 def auth_granted(request: HttpRequest, vendor: str) -> HttpResponse:

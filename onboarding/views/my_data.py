@@ -21,8 +21,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from gateways.models import Gateway, Partner
 from onboarding import deletion, exports
-from onboarding.views.again import asked_again
 from onboarding.views.home import user_of
+from onboarding.views.reauthentication import asked_again
 
 _IN_MEMORY = 1_000_000
 _EVERYWHERE = "account"

@@ -20,8 +20,8 @@ from gateways import actions, maps
 from gateways.models import Gateway
 from onboarding import wallet_proofs
 from onboarding.forms import DegreesField, SourceField, WalletForm
-from onboarding.views.again import asked_again
 from onboarding.views.home import own_home, user_of
+from onboarding.views.reauthentication import asked_again
 from onboarding.views.wallet import words_to_sign
 
 _NAMEABLE = (Gateway.Status.CREATED, Gateway.Status.REGISTERED)
