@@ -14,7 +14,7 @@ from ingest.models import Connection
 from onboarding import journeys, steps, vendor_oauth, wizard
 from onboarding.models import JoinSession
 from onboarding.vendor_oauth import JoinFailed
-from onboarding.views import flows, looking, trips
+from onboarding.views import connect, flows, trips
 from onboarding.views.journey import step_url
 
 
@@ -44,7 +44,7 @@ def _on_with_journey(request: HttpRequest, session: JoinSession, connection: Con
     except journeys.Over as error:
         messages.info(request, " ".join(error.messages))
         return redirect("join_welcome", session.partner.slug)
-    looking.look_around(request, connection)
+    connect.look_around(request, connection)
     return redirect(step_url(session.partner.slug, wizard.next_step(journey)))
 
 

@@ -16,12 +16,12 @@ from django.utils.translation import gettext as _
 
 from gateways.vault import VaultError
 from ingest import vendors
-from ingest.models import VendorCredential
+from ingest.models import Connection, VendorCredential
 from ingest.vendors.base import AuthScheme, OAuth2Code
 from ingest.vendors.errors import VendorAuthFailed, VendorError, VendorThrottled
 from onboarding import journeys, linking, steps, vendor_oauth
 from onboarding.forms import KeysForm
-from onboarding.views import looking, policy, trips
+from onboarding.views import policy, trips
 from onboarding.views.journey import StepView, step_url
 
 _MOST_TRIES, _TRIES_WITHIN_S = 10, 600
@@ -68,7 +68,7 @@ class ConnectView(StepView):
             journeys.note(self.journey, journeys.VENDOR_FAILED, timezone.now(), type(error).__name__)
             raise ValidationError(said(error, vendor)) from error
         journeys.attach(journey=self.journey, connection=connection, now=timezone.now())
-        looking.look_around(self.request, connection)
+        look_around(self.request, connection)
 
     def show(self, form: forms.Form, status: int = 200) -> HttpResponse:
         response = super().show(form, status)
@@ -106,6 +106,13 @@ class ConnectView(StepView):
         response = redirect(trip.url)
         policy.let_leave_for(response, partner=self.page.partner, vendor=vendor)
         return response
+
+
+def look_around(request: HttpRequest, connection: Connection) -> None:
+    """List the account's homes while their owner waits; what was not told yet is asked for again by the next pull."""
+    if linking.look_around(connection, clock=timezone.now):
+        text = _("%s has not told us everything yet. We go on asking: look again in a few minutes.")
+        messages.warning(request, text % vendors.adapter_class(connection.vendor).label)
 
 
 def said(error: Exception, vendor: str) -> str:

@@ -25,8 +25,7 @@ from ingest.vendors.base import VendorAdapter
 from onboarding import colors, consent_texts, consents, countries, journeys, linking, steps, tasks
 from onboarding.forms import BrandForm, HomesForm, PlacesForm, SharingForm
 from onboarding.models import Consent
-from onboarding.views import looking
-from onboarding.views.connect import ConnectView
+from onboarding.views.connect import ConnectView, look_around
 from onboarding.views.journey import StepView, closed
 from onboarding.views.wallet import WalletView
 
@@ -141,7 +140,7 @@ class HomesView(StepView):
         if "look" not in request.POST:
             return super().post(request, slug)
         assert self.journey.connection is not None  # noqa: S101  the step before connected it
-        looking.look_around(request, self.journey.connection)
+        look_around(request, self.journey.connection)
         return redirect(request.path)
 
     def form(self, data: Any) -> forms.Form:
