@@ -128,10 +128,12 @@ def of_browser(request: HttpRequest, partner: Partner) -> Invitation | None:
     Who has signed in is let in by none that another homeowner came with: a link may be passed on.
     """
     uid = request.session.get(_KEY)
+    if not uid:
+        return None
     rows = _usable(partner, timezone.now()).filter(uid=uid)
     if isinstance(request.user, User):
         rows = rows.filter(Q(accepted_at=None) | Q(accepted_by=request.user))
-    return rows.first() if uid else None
+    return rows.first()
 
 
 def accept(*, invitation: Invitation, user: User, now: datetime) -> None:
