@@ -174,6 +174,7 @@ ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESE
 ACCOUNT_LOGIN_BY_CODE_TIMEOUT = ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 15 * 60  # mail can be slow
 # Else a session that was left open could give itself an address to reset the password with.
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_RATE_LIMITS = {"download": "10/5m/user"}  # beside those of allauth, which stay
 ACCOUNT_ADAPTER = "onboarding.accounts.AccountAdapter"
 ACCOUNT_FORMS = {"login": "onboarding.accounts.LoginForm", "signup": "onboarding.accounts.SignupForm"}
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from allauth.decorators import rate_limit
 from django import forms
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -26,6 +27,8 @@ from onboarding.views.reauthentication import asked_again
 
 _IN_MEMORY = 1_000_000
 _EVERYWHERE = "account"
+# Years of readings keep a thread busy; config.settings says how often that may be.
+_not_too_often = rate_limit(action="download", limit_get=True)
 
 
 class DeletionForm(forms.Form):
@@ -72,6 +75,7 @@ def my_data(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
+@_not_too_often
 @never_cache
 @require_GET
 def download_csv(request: HttpRequest) -> FileResponse:
@@ -83,6 +87,7 @@ def download_csv(request: HttpRequest) -> FileResponse:
 
 
 @login_required
+@_not_too_often
 @never_cache
 @require_GET
 def download_json(request: HttpRequest) -> StreamingHttpResponse:

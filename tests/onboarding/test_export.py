@@ -129,3 +129,10 @@ def test_who_has_nothing_takes_away_an_empty_file(anna):
 def test_nobody_takes_anything_without_signing_in(client):
     for name in ("home_csv", "home_json", "home_data", "home_delete"):
         assert client.get(reverse(name)).headers["Location"].startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("name", ["home_csv", "home_json"])
+def test_ten_downloads_in_five_minutes_are_enough(anna, name):
+    for _ in range(10):
+        body(anna, "home_json")
+    assert homes.browser(anna).get(reverse(name)).status_code == 429
