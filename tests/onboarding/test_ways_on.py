@@ -1,12 +1,16 @@
-"""The mails of signing in: the partner's, in the reader's language, and with a way on."""
+"""What people are mailed and shown on the way in: in their language, and with a way on."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core import mail
+
+from tests.onboarding.homeowner import Homeowner
 
 SIGN_UP, BY_CODE = "/accounts/signup/", "/accounts/login/code/"
 
@@ -40,3 +44,22 @@ def test_no_mail_names_the_machine_or_a_user_name(homeowner):
     letter = str(mail.outbox[-1].body)
     assert "testserver" not in letter
     assert User.objects.get().username not in letter
+
+
+def test_who_asks_too_often_is_told_to_wait_in_their_language(homeowner, join_page):
+    homeowner.sign_up()
+    again = Homeowner(join_page.partner.slug, homeowner.email)
+    again.browser.cookies["django_language"] = "sv"
+    again.see()
+    answer = again.browser.post(SIGN_UP, {"email": again.email})
+    assert answer.status_code == 429
+    assert "vänta fem minuter" in answer.text
+    assert len(mail.outbox) == 1
+
+
+def test_an_address_that_leads_nowhere_shows_a_homeowner_the_way_home(homeowner):
+    homeowner.enter()
+    homeowner.journey.delete()
+    front_page = re.search(r'<a href="([^"]+)">To the front page</a>', homeowner.browser.get("/home/nobody-0/").text)
+    assert front_page
+    assert homeowner.browser.get(front_page[1])["Location"] == "/home/"
