@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from allauth.decorators import rate_limit
@@ -13,7 +13,7 @@ from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -25,10 +25,12 @@ from onboarding import deletion, exports
 from onboarding.views.home import user_of
 from onboarding.views.reauthentication import asked_again
 
+_View = Callable[..., HttpResponseBase]
+
 _IN_MEMORY = 1_000_000
 _EVERYWHERE = "account"
 # Years of readings keep a thread busy; config.settings says how often that may be.
-_not_too_often = rate_limit(action="download", limit_get=True)
+_not_too_often: Callable[[_View], _View] = rate_limit(action="download", limit_get=True)
 
 
 class DeletionForm(forms.Form):
