@@ -47,6 +47,7 @@ def keeps_account(user: User) -> bool:
 @transaction.atomic
 def delete_for(*, user: User, partner: Partner, by: By, now: datetime) -> None:
     """Delete all that one partner has of a homeowner: homes, readings, what waits to be sent, accounts, wallet."""
+    list(_journeys(user, partner).select_for_update())  # a step of the journey locks it before the account, too
     gateways = list(Gateway.objects.filter(owner=user, partner=partner).order_by("pk"))
     accounts = list(Connection.objects.filter(owner=user, partner=partner).order_by("pk"))
     # An account may open homes of others, too: those stay, and so does the account.
