@@ -37,6 +37,7 @@ def test_a_passkey_opens_an_account_and_signs_in_again(page, live_server, join_p
     assert code
     page.get_by_label("Code").fill(code[0])
     page.get_by_role("button", name="Go on").click()
+    page.wait_for_url("**/webauthn/signup/")  # before the page has loaded, its button does nothing yet
     page.get_by_role("button", name="Create").click()
     page.wait_for_url("**/join/sunny/brand/")
 
