@@ -36,7 +36,7 @@ def test_signing_in_and_the_admin_run_without_a_complaint(page, live_server, com
     page.goto(f"{live_server.url}/admin/")
     page.fill("input[name=login]", "ann@sunny.example")
     page.fill("input[name=password]", "correct horse battery")
-    page.click("button[type=submit]")
+    page.click('form[action="/accounts/login/"] button')
     page.wait_for_url("**/admin/")
     page.goto(f"{live_server.url}/admin/auth/user/")
     page.wait_for_load_state("networkidle")
