@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 # More workers than cores: many tests wait for real processes.
-PYTEST := $(BIN)/python -m pytest --numprocesses 4 --maxschedchunk 1
+PYTEST := $(BIN)/python -m pytest --numprocesses 6 --maxschedchunk 1
 .PHONY: run test lint format messages lock
 
 run: .venv/installed .env
