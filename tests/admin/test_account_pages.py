@@ -5,6 +5,8 @@ from allauth.account.models import EmailAddress
 from django.test import Client
 from django.urls import reverse
 
+pytestmark = pytest.mark.once
+
 PUBLIC = ("account_login", "account_reset_password", "account_reset_password_done")
 OF_ACCOUNT = ("account_email", "account_logout", "account_change_password", "mfa_index")
 

@@ -18,6 +18,8 @@ from onboarding.admin.system import SystemAdmin
 from tests import factories
 from tests.admin.pages import act, address
 
+pytestmark = pytest.mark.once
+
 SECRET = "do-not-show-this-4711"
 
 

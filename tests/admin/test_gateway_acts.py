@@ -16,6 +16,8 @@ from ingest.sen.errors import SenUnavailable
 from tests import factories
 from tests.admin.pages import act, address, chosen, told
 
+pytestmark = pytest.mark.once
+
 
 def test_a_gateway_is_added_through_its_action(operator: Client, fleet: Any) -> None:
     page = operator.post(address(Gateway, "add"), {"gateway_type": fleet.type.pk, "name": "Hillside"})

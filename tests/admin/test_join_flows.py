@@ -15,6 +15,8 @@ from tests import factories
 from tests.admin.pages import act, address, chosen, listed
 from tests.admin.test_secrets import give_factor, set_up_factor
 
+pytestmark = pytest.mark.once
+
 APP = {"client_id": "app-1", "client_secret": "SECRET-app", "api_key": "SECRET-key"}
 ANSWERS = {
     "name": "Shop", "redirect_uri": "https://shop.example/done", "purposes": ["rewards"], "kinds": ["pv", "meter"],

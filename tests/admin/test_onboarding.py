@@ -22,7 +22,7 @@ from tests.admin.conftest import staff
 from tests.admin.pages import act, address, listed
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 @pytest.fixture

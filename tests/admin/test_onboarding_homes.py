@@ -19,7 +19,7 @@ from tests import factories
 from tests.admin.conftest import staff
 from tests.admin.pages import act, address, listed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 ACCOUNT = "admin:onboard_account"
 
 

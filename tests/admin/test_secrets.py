@@ -20,6 +20,8 @@ from ingest.vendors.base import Tokens
 from tests import factories
 from tests.admin.pages import address, chosen
 
+pytestmark = pytest.mark.once
+
 KEY = "TOP-SECRET-KEY"
 APP = {"client_id": "portal", "client_secret": "s"}
 

@@ -254,7 +254,7 @@ def test_why_nothing_is_sent_is_told_without_the_words_of_machines(signed_in, an
     outbox.hold_queue(gateway=homes.gateway_of(villa), reason="401 Unauthorized", by="test", now=NOW)
     page = see(signed_in)
     assert "Sending is stopped until your partner has looked at it." in page
-    assert "401" not in page
+    assert "401 Unauthorized" not in page
 
 
 def test_messages_that_the_network_did_not_take_are_counted_in_plain_words(signed_in, villa):
