@@ -73,9 +73,9 @@ def test_a_worker_killed_after_sen_accepted_and_before_it_was_recorded_loses_and
     "fault",
     [
         {"status": 500},
-        {"status": 503},
+        pytest.param({"status": 503}, marks=pytest.mark.once),
         {"status": 429, "headers": {"Retry-After": "1"}},
-        {"reset": True},
+        pytest.param({"reset": True}, marks=pytest.mark.once),
         {"delay_s": 6},
     ],
     ids=["500", "503", "429", "reset", "timeout"],
