@@ -11,9 +11,9 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.urls import reverse
 
-from onboarding import emails, invitations
+from onboarding import emails
 from onboarding.models import Journey
-from onboarding.views import branding, reauthentication
+from onboarding.views import branding, guests, reauthentication
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -24,7 +24,7 @@ class AccountAdapter(DefaultAccountAdapter):
         page = branding.of_browser(request)
         if page is None or page.open:
             return page is not None
-        invitation = invitations.of_browser(request, page.partner)
+        invitation = guests.of_browser(request, page.partner)
         return invitation is not None and invitation.accepted_at is None
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
@@ -61,7 +61,7 @@ class SignupForm(allauth.account.forms.SignupForm):
         super().__init__(*args, **kwargs)
         request = context.request
         page = branding.of_browser(request)
-        invitation = invitations.of_browser(request, page.partner) if page else None
+        invitation = guests.of_browser(request, page.partner) if page else None
         if invitation:
             self.fields["email"].initial = invitation.email
 

@@ -16,9 +16,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 
 from gateways import events
 from gateways.events import By
@@ -28,7 +26,6 @@ from onboarding.models import Invitation
 LIFETIME = timedelta(days=30)
 LIFETIME_FOR_MANY = timedelta(days=365)
 BETWEEN_MAILS = timedelta(hours=1)
-_KEY = "invitation"
 
 
 @transaction.atomic
@@ -113,26 +110,22 @@ def refusals(partner: Partner, emails: Collection[str], now: datetime) -> dict[s
     return found
 
 
-def open_link(request: HttpRequest, partner: Partner, token: str, *, now: datetime) -> Invitation | None:
-    """Remember in the browser's session that it was invited; None if the link is wrong, over or cancelled."""
+def opened(*, partner: Partner, token: str, now: datetime) -> Invitation | None:
+    """Return the invitation that a link is for, noted as opened; None if the link is wrong, over or cancelled."""
     invitation = _usable(partner, now).filter(token_hash=_hash(token)).first()
     if invitation:
         Invitation.objects.filter(pk=invitation.pk, opened_at=None).update(opened_at=now)
-        request.session[_KEY] = str(invitation.uid)
     return invitation
 
 
-def of_browser(request: HttpRequest, partner: Partner) -> Invitation | None:
-    """Return the invitation to this partner that the browser came with, while it counts.
+def usable(*, partner: Partner, uid: str, user: User | None, now: datetime) -> Invitation | None:
+    """Return an invitation to this partner while it counts.
 
     Who has signed in is let in by none that another homeowner came with: a link may be passed on.
     """
-    uid = request.session.get(_KEY)
-    if not uid:
-        return None
-    rows = _usable(partner, timezone.now()).filter(uid=uid)
-    if isinstance(request.user, User):
-        rows = rows.filter(Q(accepted_at=None) | Q(accepted_by=request.user))
+    rows = _usable(partner, now).filter(uid=uid)
+    if user is not None:
+        rows = rows.filter(Q(accepted_at=None) | Q(accepted_by=user))
     return rows.first()
 
 

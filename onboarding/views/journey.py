@@ -17,9 +17,9 @@ from django.utils import timezone
 from django.views import View
 
 from ingest import vendors
-from onboarding import invitations, journeys, steps, wizard
+from onboarding import journeys, steps, wizard
 from onboarding.models import JoinPage, Journey
-from onboarding.views import branding
+from onboarding.views import branding, guests
 
 
 def join_page(request: HttpRequest, slug: str, token: str = "") -> JoinPage | None:
@@ -31,8 +31,8 @@ def join_page(request: HttpRequest, slug: str, token: str = "") -> JoinPage | No
     if page is None:
         return None
     if token:
-        invitations.open_link(request, page.partner, token, now=timezone.now())
-    if not (page.open or invitations.of_browser(request, page.partner) or _is_known(request, page)):
+        guests.open_link(request, page.partner, token, now=timezone.now())
+    if not (page.open or guests.of_browser(request, page.partner) or _is_known(request, page)):
         return None
     branding.remember(request, page)
     return page

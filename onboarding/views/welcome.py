@@ -15,8 +15,9 @@ from django.utils.translation import check_for_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from onboarding import invitations, journeys, wizard
+from onboarding import journeys, wizard
 from onboarding.models import Journey
+from onboarding.views import guests
 from onboarding.views.journey import closed, join_page, step_url
 
 
@@ -44,7 +45,7 @@ def invited(request: HttpRequest, slug: str, token: str) -> HttpResponse:
     page = join_page(request, slug, token=token)
     if page is None:
         return closed(request)
-    invitation = invitations.of_browser(request, page.partner)
+    invitation = guests.of_browser(request, page.partner)
     response = redirect("join_welcome", slug)
     if invitation and invitation.language and check_for_language(invitation.language):
         response.set_cookie(
@@ -62,7 +63,7 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
         return closed(request)
     if not isinstance(request.user, User):
         return redirect_to_login(request.path, reverse("account_signup"))
-    invitation = invitations.of_browser(request, page.partner)
+    invitation = guests.of_browser(request, page.partner)
     journey = journeys.begin(partner=page.partner, user=request.user, now=timezone.now(), invitation=invitation)
     return redirect(step_url(slug, wizard.next_step(journey)))
 

@@ -13,6 +13,7 @@ from django.test import RequestFactory
 from gateways.models import Event, Partner
 from onboarding import invitation_csv, invitation_mails, invitations
 from onboarding.models import Invitation
+from onboarding.views import guests
 from tests import factories
 
 NOW = factories.NOW
@@ -36,7 +37,7 @@ def send(now: Any = NOW) -> int:
 def opened(partner: Partner, path: str, now: Any = NOW) -> Invitation | None:
     request = RequestFactory().get(path)
     request.session = {}  # type: ignore[assignment]
-    return invitations.open_link(request, partner, path.rstrip("/").rpartition("/")[2], now=now)
+    return guests.open_link(request, partner, path.rstrip("/").rpartition("/")[2], now=now)
 
 
 def link_in(message: Any) -> str:
