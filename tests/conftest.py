@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.utils import timezone, translation
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 # What tests with these marks need of the system, and how to get it.
@@ -52,6 +53,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if item.get_closest_marker(mark) and not found:
             refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
             refuse(f"needs {remedy}")
+    # A page asked for in another language or time zone leaves it active in this thread, for whichever test comes next.
+    translation.deactivate()
+    timezone.deactivate()
 
 
 @pytest.fixture(scope="session")
