@@ -19,6 +19,7 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("metrics", metrics.metrics),
     path("admin/", admin.site.urls),
+    path("api/", include("config.api")),
     # allauth asks nobody before it sets a first password, which all its other questions then take.
     path("accounts/password/set/", asked_again(account.password_set), name="account_set_password"),
     path("accounts/", include("allauth.urls")),

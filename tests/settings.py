@@ -26,7 +26,7 @@ from config.settings import *  # noqa: E402, F403  the environment above has to 
 from config.settings import DATABASES, VAR_DIR  # noqa: E402
 
 # Slow on purpose in production; the tests sign in often.
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", "gateways.oauth.hashers.ClientSecretHasher"]
 # The manifest needs collectstatic, the shared cache and the broker a server; tests of those bring them up.
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -1,0 +1,114 @@
+"""OAuth clients of a partner: made, given a new secret, allowed more or less, disabled."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from oauth2_provider.generators import generate_client_secret
+from oauth2_provider.models import get_access_token_model, get_grant_model, get_refresh_token_model
+
+from gateways import events
+from gateways.events import By
+from gateways.models import Client, Partner
+from gateways.oauth import scopes
+from gateways.rest import versions
+
+_RATE = 600
+
+
+@transaction.atomic
+def create_backend(
+    *,
+    partner: Partner,
+    name: str,
+    allowed_scopes: Collection[str],
+    by: By,
+    now: datetime,
+    purpose: str = Client.Purpose.SERVICE,
+    requests_per_minute: int = _RATE,
+) -> tuple[Client, str]:
+    """Make a client that acts for itself; return it and its secret, shown this once. Raises ValidationError."""
+    client = Client(
+        partner=partner, name=name, purpose=purpose, client_type=Client.CLIENT_CONFIDENTIAL,
+        authorization_grant_type=Client.GRANT_CLIENT_CREDENTIALS, api_version=versions.LATEST,
+        allowed_scopes=_checked(allowed_scopes, scopes.BACKENDS), requests_per_minute=requests_per_minute,
+    )  # fmt: skip
+    return _save_new(client, by, now)
+
+
+@transaction.atomic
+def create_app(
+    *,
+    partner: Partner,
+    name: str,
+    redirect_uris: Collection[str],
+    allowed_scopes: Collection[str],
+    by: By,
+    now: datetime,
+    public: bool = False,
+    requests_per_minute: int = _RATE,
+) -> tuple[Client, str]:
+    """Make a client that acts for homeowners; return it and its secret, "" for a public one (an app on a phone).
+
+    Raises ValidationError.
+    """
+    client = Client(
+        partner=partner, name=name, redirect_uris=" ".join(redirect_uris),
+        client_type=Client.CLIENT_PUBLIC if public else Client.CLIENT_CONFIDENTIAL,
+        authorization_grant_type=Client.GRANT_AUTHORIZATION_CODE, api_version=versions.LATEST,
+        allowed_scopes=_checked(allowed_scopes, frozenset(scopes.HOMEOWNERS)), requests_per_minute=requests_per_minute,
+    )  # fmt: skip
+    client, secret = _save_new(client, by, now)
+    return client, "" if public else secret
+
+
+@transaction.atomic
+def renew_secret(*, client: Client, by: By, now: datetime) -> str:
+    """Give a client another secret, shown this once; the one before opens nothing any more. Its tokens live on."""
+    client = Client.objects.select_for_update(of=("self",)).select_related("partner").get(pk=client.pk)
+    secret: str = generate_client_secret()
+    client.client_secret = secret
+    client.save()
+    _record(client, events.CLIENT_SECRET_RENEWED, by, now)
+    return secret
+
+
+@transaction.atomic
+def disable(*, client: Client, by: By, now: datetime) -> None:
+    """Let a client do nothing any more, for good; its tokens are gone."""
+    if Client.objects.filter(pk=client.pk, disabled_at=None).update(disabled_at=now):
+        forget_tokens(client)
+        _record(client, events.CLIENT_DISABLED, by, now)
+
+
+def forget_tokens(client: Client, **of: object) -> None:
+    """Delete a client's tokens and codes, those of a `user` only where one is given."""
+    for model in (get_refresh_token_model(), get_access_token_model(), get_grant_model()):
+        model.objects.filter(application=client, **of).delete()
+
+
+def _checked(asked: Collection[str], most: frozenset[str]) -> list[str]:
+    if not asked or (unknown := set(asked) - most):
+        given = f" and not {', '.join(sorted(unknown))}" if asked else ""
+        msg = f"Choose what it may do, of {', '.join(scope for scope in scopes.ALL if scope in most)}{given}."
+        raise ValidationError({"allowed_scopes": msg})
+    return [scope for scope in scopes.ALL if scope in asked]
+
+
+def _save_new(client: Client, by: By, now: datetime) -> tuple[Client, str]:
+    events.lock(client.partner_id)
+    secret: str = generate_client_secret()
+    client.client_secret = secret
+    client.full_clean()
+    client.save()
+    _record(
+        client, events.CLIENT_CREATED, by, now, called=client.name, purpose=client.purpose, scopes=client.allowed_scopes
+    )
+    return client, secret
+
+
+def _record(client: Client, name: str, by: By, now: datetime, **data: object) -> None:
+    events.record(partner=client.partner, name=name, subject=f"client:{client.client_id}", by=by, now=now, data=data)

@@ -1,0 +1,31 @@
+"""Which homes a client reaches: those of its partner whose owners agreed to what it wants them for.
+
+A homeowner's app reaches the homes that were ticked on the consent page. A backend that validates rewards reaches homes
+whose readings go to SEN. The partner's own backend reaches all its gateways, and readings where owners show them.
+"""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from gateways.models import Client, Gateway
+from gateways.oauth.tokens import Caller
+
+
+def gateways(caller: Caller, rows: QuerySet[Gateway]) -> QuerySet[Gateway]:
+    """Keep the gateways that a caller may know of."""
+    if caller.user is not None:
+        return rows.filter(
+            owner=caller.user, grants__client=caller.client, grants__user=caller.user, grants__ended_at=None
+        )
+    if caller.client.purpose == Client.Purpose.REWARDS:
+        return rows.filter(system__sends=True, status__in=Gateway.SIGNING)
+    return rows
+
+
+def with_readings(caller: Caller, rows: QuerySet[Gateway]) -> QuerySet[Gateway]:
+    """Keep the gateways whose readings a caller may see."""
+    known = gateways(caller, rows)
+    if caller.user is None and caller.client.purpose == Client.Purpose.SERVICE:
+        return known.filter(system__shown=True)
+    return known

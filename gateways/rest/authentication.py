@@ -1,0 +1,57 @@
+"""Who calls: a bearer token in the Authorization header, and the scope that a resource needs."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.utils import timezone
+from rest_framework import exceptions
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from gateways.oauth.tokens import Caller, caller_of
+from gateways.rest.problems import Problem
+
+_BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)  # RFC 6750, 2.1
+
+
+class BearerToken(BaseAuthentication):
+    """Takes the access token of a client. A token in the address or the body is none: logs keep those."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
+        header = request.headers.get("Authorization", "")
+        if not header:
+            return None
+        given = _BEARER.fullmatch(header)
+        caller = caller_of(given[1], now=timezone.now()) if given else None
+        if caller is None:
+            msg = "This access token is unknown, expired or revoked: ask for another."
+            raise exceptions.AuthenticationFailed(msg)
+        return caller.user, caller
+
+    def authenticate_header(self, request: Request) -> str:
+        failed = ', error="invalid_token"' if request.headers.get("Authorization") else ""
+        return f'Bearer realm="api"{failed}'
+
+
+class HasScope(BasePermission):
+    """Lets those in whose token has the scope that the view needs for this method."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not isinstance(request.auth, Caller):
+            msg = "Send an access token: `Authorization: Bearer <token>`."
+            raise exceptions.NotAuthenticated(msg)
+        needed = view.scope_for(request)
+        if needed in request.auth.scopes:
+            return True
+        raise _too_narrow(needed)
+
+
+def _too_narrow(needed: str) -> Problem:
+    challenge = f'Bearer realm="api", error="insufficient_scope", scope="{needed}"'
+    return Problem(
+        "insufficient-scope", f"This needs the scope {needed}, which the token does not have.", status=403,
+        title="The token may not do this", headers={"WWW-Authenticate": challenge},
+    )  # fmt: skip

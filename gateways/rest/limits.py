@@ -1,0 +1,54 @@
+"""How often a client may ask: so many requests a minute, told with every answer.
+
+The headers are those of draft-ietf-httpapi-ratelimit-headers: `RateLimit-Policy` says what is allowed, `RateLimit` what
+is left of it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.core.cache import cache
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from gateways.oauth.tokens import Caller
+
+_WINDOW_S = 60
+
+
+class PerClient(BaseThrottle):
+    """Counts requests of a client in windows of a minute, whichever address they come from."""
+
+    name = "client"
+    wait_s: float | None = None
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        limit, who = self.limit_of(request)
+        if not who:
+            return True
+        now = time.time()
+        key = f"rate:{self.name}:{who}:{int(now // _WINDOW_S)}"
+        cache.add(key, 0, _WINDOW_S)
+        try:
+            used = cache.incr(key)
+        except ValueError:  # it ended between the two
+            used = 1
+        left_s = _WINDOW_S - now % _WINDOW_S
+        view.limit_headers = {
+            "RateLimit-Policy": f'"{self.name}";q={limit};w={_WINDOW_S}',
+            "RateLimit": f'"{self.name}";r={max(limit - used, 0)};t={round(left_s)}',
+        }
+        self.wait_s = left_s
+        return used <= limit
+
+    def wait(self) -> float | None:
+        return self.wait_s
+
+    def limit_of(self, request: Request) -> tuple[int, str]:
+        """Return how many requests a minute are allowed, and to whom."""
+        caller = request.auth
+        if not isinstance(caller, Caller):
+            return 0, ""
+        return caller.client.requests_per_minute, str(caller.client.pk)

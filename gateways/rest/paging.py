@@ -1,0 +1,94 @@
+"""Pages by cursor: the next one begins behind the last row of this one, whatever came or went meanwhile."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import orjson
+from django.db.models import Model, QuerySet
+from django.utils.encoding import iri_to_uri
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+
+from gateways.rest.problems import invalid
+
+ModelT = TypeVar("ModelT", bound=Model)
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+
+
+@dataclass(frozen=True)
+class Page:
+    """Rows, and where the next page begins; no cursor: this was the last one."""
+
+    rows: Sequence[Any]
+    next_cursor: str | None
+
+
+def of_rows(rows: QuerySet[ModelT], *, cursor: str, limit: int, newest_first: bool = False) -> Page:
+    """Return a page of rows in the order of their making. Raises Problem for a cursor that is none of ours."""
+    rows = rows.order_by("-pk" if newest_first else "pk")
+    if cursor:
+        behind = decode(cursor, int)
+        rows = rows.filter(pk__lt=behind) if newest_first else rows.filter(pk__gt=behind)
+    found = list(rows[: limit + 1])
+    more = len(found) > limit
+    return Page(found[:limit], encode(found[limit - 1].pk) if more else None)
+
+
+def encode(position: Any) -> str:
+    """Return the cursor behind a position: whatever JSON holds."""
+    return base64.urlsafe_b64encode(orjson.dumps(position)).rstrip(b"=").decode()
+
+
+def decode(cursor: str, kind: type) -> Any:
+    """Return the position of a cursor. Raises Problem where it does not hold one of this type."""
+    try:
+        position = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    except (ValueError, binascii.Error):
+        position = None
+    if type(position) is not kind or (isinstance(position, int) and not 0 <= position < 2**63):
+        msg = "This cursor is none of ours: send `next_cursor` of the page before, unchanged."
+        raise invalid(msg, field="cursor")
+    return position
+
+
+class CursorPages(BasePagination):
+    """Pages of a list: `limit` and `cursor` are read and checked with the view's other parameters."""
+
+    page: Page
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        self.request = request
+        self.page = of_rows(
+            queryset, cursor=view.query["cursor"], limit=view.query["limit"], newest_first=view.newest_first
+        )
+        return list(self.page.rows)
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return answer(self.request, data, self.page.next_cursor)
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return envelope(schema)
+
+
+def answer(request: Request, data: Any, next_cursor: str | None, **more: Any) -> Response:
+    """Return a page: `data`, and where the next one begins, also as a Link (RFC 8288) for what has no room for it."""
+    link = {}
+    if next_cursor:
+        url = replace_query_param(request.build_absolute_uri(), "cursor", next_cursor)
+        link = {"Link": f'<{iri_to_uri(url)}>; rel="next"'}
+    return Response({**more, "data": data, "next_cursor": next_cursor}, headers=link)
+
+
+def envelope(items: dict[str, Any], **more: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a page of `items`."""
+    cursor = {"type": ["string", "null"], "description": "Send it as `cursor` for the next page; null: this is all."}
+    properties = {**more, "data": {"type": "array", "items": items}, "next_cursor": cursor}
+    return {"type": "object", "required": list(properties), "properties": properties}

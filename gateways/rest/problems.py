@@ -1,0 +1,201 @@
+"""What went wrong, for programs: problem documents (RFC 9457) with a request id and whose fault it is."""
+
+from __future__ import annotations
+
+import enum
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+import structlog
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ValidationError as ModelError
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from gateways.vault import VaultError
+
+log = structlog.get_logger(__name__)
+
+
+class Fault(enum.StrEnum):
+    """Who has to act."""
+
+    CALLER = "caller"
+    OWNER = "owner"
+    VENDOR = "vendor"
+    US = "us"
+    NETWORK = "network"
+
+
+class Problem(Exception):
+    """Something that an answer tells as a problem document. `detail` says what to do."""
+
+    def __init__(
+        self,
+        slug: str,
+        detail: str,
+        *,
+        status: int,
+        title: str,
+        fault: Fault = Fault.CALLER,
+        errors: Sequence[Mapping[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.slug, self.status, self.title, self.fault = slug, status, title, fault
+        self.detail, self.errors, self.headers = detail, errors, dict(headers or {})
+
+    def document(self) -> dict[str, Any]:
+        """Return the members of the problem document."""
+        found = {
+            "type": f"{settings.PUBLIC_URL}/api/problems#{self.slug}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "fault": str(self.fault),
+            "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
+        }
+        return found | ({"errors": list(self.errors)} if self.errors else {})
+
+
+CONTENT_TYPE = "application/problem+json"
+
+
+def invalid(detail: str, *, field: str = "", slug: str = "invalid-request") -> Problem:
+    """Return the problem of a request that cannot be understood; `field` names what is at fault."""
+    errors = [{"field": field, "message": detail}] if field else []
+    return Problem(slug, detail, status=400, title="The request is not valid", errors=errors)
+
+
+def conflict(detail: str, *, slug: str = "conflict") -> Problem:
+    """Return the problem of a request that is understood and cannot be done as things stand."""
+    return Problem(slug, detail, status=409, title="This cannot be done now")
+
+
+@functools.singledispatch
+def problem_of(error: Exception) -> Problem | None:
+    """Return the problem that an exception is for the caller; None for a fault of ours. Other apps register theirs."""
+    del error
+    return None
+
+
+@problem_of.register
+def _(error: Problem) -> Problem:
+    return error
+
+
+@problem_of.register
+def _(error: exceptions.ValidationError) -> Problem:
+    found = list(_flat(error.detail))
+    said = "; ".join(f"{one['field']}: {one['message']}" if one["field"] else one["message"] for one in found)
+    return Problem("invalid-request", said, status=400, title="The request is not valid", errors=found)
+
+
+@problem_of.register
+def _(error: ModelError) -> Problem:
+    """Refuse what an action refused: it was understood, and cannot be done as things stand."""
+    if hasattr(error, "error_dict"):
+        named = error.message_dict.items()
+        found = [{"field": "" if name == "__all__" else name, "message": text} for name, said in named for text in said]
+    else:
+        found = [{"field": "", "message": text} for text in error.messages]
+    return Problem(
+        "refused", " ".join(one["message"] for one in found), status=422, title="This cannot be done", errors=found
+    )
+
+
+@problem_of.register
+def _(error: exceptions.Throttled) -> Problem:
+    wait = max(1, round(getattr(error, "wait", None) or 1))
+    return Problem(
+        "rate-limited", f"That were too many requests of this client. Go on in {wait} s.", status=429,
+        title="Too many requests", headers={"Retry-After": str(wait)},
+    )  # fmt: skip
+
+
+@problem_of.register(Http404)
+@problem_of.register(exceptions.NotFound)
+def _(error: Exception) -> Problem:
+    del error
+    return Problem("not-found", "There is nothing here that this client can see.", status=404, title="Not found")
+
+
+@problem_of.register(PermissionDenied)
+@problem_of.register(exceptions.PermissionDenied)
+def _(error: Exception) -> Problem:
+    return Problem("forbidden", str(error) or "This client may not do that.", status=403, title="Forbidden")
+
+
+@problem_of.register
+def _(error: VaultError) -> Problem:
+    del error
+    return Problem(
+        "vault", "A key or secret could not be opened. We have been told.", status=500, title="A fault of ours",
+        fault=Fault.US,
+    )  # fmt: skip
+
+
+@problem_of.register
+def _(error: exceptions.APIException) -> Problem:
+    """Tell what the framework itself refuses: 401, 405, 406, 415 and bodies that do not parse."""
+    slug = _SLUGS.get(error.status_code, "invalid-request")
+    title = slug.replace("-", " ").capitalize()
+    challenge = getattr(error, "auth_header", None)
+    headers = {"WWW-Authenticate": challenge} if challenge else {}
+    return Problem(slug, str(error.detail), status=error.status_code, title=title, headers=headers)
+
+
+_SLUGS = {
+    401: "unauthorized",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    413: "too-large",
+    415: "unsupported-media-type",
+}
+
+
+def handler(error: Exception, context: Mapping[str, Any]) -> Response:
+    """Turn whatever a view raised into a problem document; what nobody expected is logged and told as our fault."""
+    problem = problem_of(error)
+    if problem is None:
+        log.error("the API failed", view=type(context["view"]).__name__, exc_info=error)
+        problem = unexpected()
+    elif problem.status >= 500:
+        log.error("the API failed", view=type(context["view"]).__name__, problem=problem.slug, exc_info=error)
+    return Response(problem.document(), status=problem.status, headers=problem.headers, content_type=CONTENT_TYPE)
+
+
+def unexpected() -> Problem:
+    """Return the problem of a fault of ours."""
+    return Problem(
+        "internal", "This is our fault. Try again later; if it stays, tell us the request_id.", status=500,
+        title="A fault of ours", fault=Fault.US,
+    )  # fmt: skip
+
+
+def plain_response(problem: Problem) -> HttpResponse:
+    """Return a problem outside the framework: unknown addresses, and what fails before a view is found."""
+    body = orjson.dumps(problem.document())
+    return HttpResponse(body, status=problem.status, headers=problem.headers, content_type=CONTENT_TYPE)
+
+
+def not_found(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
+    """Answer for addresses below /api/ that do not exist."""
+    detail = f"There is no {request.path} here. The addresses are listed in {settings.PUBLIC_URL}/api/schema."
+    return plain_response(Problem("not-found", detail, status=404, title="Not found"))
+
+
+def _flat(detail: Any, field: str = "") -> Any:
+    if isinstance(detail, Mapping):
+        for name, inner in detail.items():
+            yield from _flat(inner, f"{field}.{name}".strip(".") if name != "non_field_errors" else field)
+    elif isinstance(detail, (list, tuple)):
+        for place, inner in enumerate(detail):
+            nested = isinstance(inner, (Mapping, list, tuple))
+            yield from _flat(inner, f"{field}.{place}".strip(".") if nested and inner else field)
+    else:
+        yield {"field": field, "message": str(detail)}

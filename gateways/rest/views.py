@@ -1,0 +1,172 @@
+"""What every resource of the API inherits: one partner, one scope, and how answers come out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.db.models import Model, QuerySet
+from django.http import Http404
+from django.utils import timezone
+from django.utils.cache import get_conditional_response, set_response_etag
+from rest_framework import exceptions
+from rest_framework.parsers import JSONParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from gateways.models import IdempotentRequest
+from gateways.oauth.tokens import Caller
+from gateways.rest import idempotency, limits, problems, renderers, versions
+from gateways.rest.authentication import BearerToken, HasScope
+from gateways.rest.paging import CursorPages
+from gateways.rest.requests import Body, PageQuery, Query
+from gateways.rest.schema import Schema
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class MergePatchParser(JSONParser):
+    """JSON Merge Patch (RFC 7396): what a body does not name stays, null takes away."""
+
+    media_type = "application/merge-patch+json"
+
+
+class Endpoint(GenericViewSet[Any]):
+    """A view that answers to clients with a token. Concrete ones say which scope they need, or do not import."""
+
+    required_scope: ClassVar[str]
+    write_scope: ClassVar[str] = ""
+    """for methods that change something; empty: the same"""
+    queries: ClassVar[Mapping[str, type[Query]]] = {}
+    """parameters by action; a list has those of pages if nothing is said"""
+    bodies: ClassVar[Mapping[str, type[Body]]] = {}
+    """bodies by action"""
+    newest_first: ClassVar[bool] = False
+
+    authentication_classes = (BearerToken,)
+    permission_classes = (HasScope,)
+    throttle_classes = (limits.PerClient,)
+    renderer_classes = (renderers.Json, renderers.Csv)
+    parser_classes = (JSONParser, MergePatchParser)
+    pagination_class = CursorPages
+    schema = Schema()
+
+    query: dict[str, Any]
+    limit_headers: Mapping[str, str] = {}
+    version = ""
+    _repeatable: IdempotentRequest | None = None
+
+    def __init_subclass__(cls, *, abstract: bool = False, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not abstract and not getattr(cls, "required_scope", ""):
+            msg = f"{cls.__qualname__} does not say which scope it needs: set required_scope."
+            raise TypeError(msg)
+
+    @property
+    def caller(self) -> Caller:
+        caller = self.request.auth
+        assert isinstance(caller, Caller)  # noqa: S101  HasScope lets nobody else in
+        return caller
+
+    def scope_for(self, request: Request) -> str:
+        """Return the scope that a request needs."""
+        return self.required_scope if request.method in _SAFE else self.write_scope or self.required_scope
+
+    def body(self) -> dict[str, Any]:
+        """Return what the request's body says. Raises ValidationError."""
+        given = self.bodies[self.action](data=self.request.data, context=self.get_serializer_context())
+        given.is_valid(raise_exception=True)
+        checked: dict[str, Any] = given.validated_data
+        return checked
+
+    def document(self, row: Any) -> dict[str, Any]:
+        """Return a row as the answer shows it."""
+        shown: dict[str, Any] = self.get_serializer(row).data
+        return shown
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Check all that is the same for every resource, before the view begins."""
+        super().initial(request, *args, **kwargs)
+        self.version = versions.chosen(request.headers.get(versions.HEADER, ""), self.caller.client.api_version)
+        asked = self.query_class(self.action)(data=request.query_params.dict())
+        asked.is_valid(raise_exception=True)
+        self.query = asked.validated_data
+        self._repeatable = idempotency.begin(request, self.caller, now=timezone.now())
+
+    def query_class(self, action: str | None) -> type[Query]:
+        """Return which parameters an action takes."""
+        return self.queries.get(action or "", PageQuery if action == "list" else Query)
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: FBT001, FBT002  DRF's
+        """Choose the renderer; a `format` that there is not is told as such, not as a page that is not there."""
+        try:
+            return super().perform_content_negotiation(request, force)
+        except Http404 as error:
+            known = ", ".join(sorted(renderer.format for renderer in self.renderer_classes))
+            raise exceptions.ValidationError(
+                {"format": [f"There is no such format here; there are {known}."]}
+            ) from error
+
+    def get_exception_handler(self) -> Any:
+        return problems.handler
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Answer a repeated request as the first time, all else as a problem document."""
+        if isinstance(exc, idempotency.AlreadyDone):
+            return exc.response
+        if isinstance(exc, (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)):
+            exc.auth_header = self.get_authenticate_header(self.request)  # type: ignore[union-attr]
+        response: Response = problems.handler(exc, self.get_exception_handler_context())
+        response.exception = True
+        return response
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Say what is the same for every answer, and keep it where the request may be repeated."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if response.status_code >= 400 and isinstance(response, Response):
+            response.accepted_renderer, response.content_type = renderers.Json(), problems.CONTENT_TYPE
+        if self._repeatable is not None and self._repeatable.pk:
+            idempotency.finish(self._repeatable, response)
+        for name, value in {**self.limit_headers, versions.HEADER: self.version}.items():
+            if value:
+                response[name] = value
+        response["Vary"] = "Authorization, Accept, Portal-Version"
+        if request.method in {"GET", "HEAD"} and response.status_code == 200 and isinstance(response, Response):
+            response["Cache-Control"] = "private, no-cache"
+            response.add_post_render_callback(lambda rendered: _unless_known(request, rendered))
+        return response
+
+
+class Resource(Endpoint, abstract=True):
+    """Rows of one kind that belong to a partner: the token's, or the view does not import."""
+
+    model: ClassVar[type[Model]]
+    partner_path: ClassVar[str]
+    """how a row leads to its partner, e.g. "gateway__partner" """
+
+    def __init_subclass__(cls, *, abstract: bool = False, **kwargs: Any) -> None:
+        super().__init_subclass__(abstract=abstract, **kwargs)
+        if not abstract and not (getattr(cls, "model", None) and getattr(cls, "partner_path", "")):
+            msg = f"{cls.__qualname__} does not say how its rows lead to their partner: set model and partner_path."
+            raise TypeError(msg)
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Return the rows of the token's partner that this caller may see, as the parameters narrow them."""
+        mine = self.model._default_manager.filter(**{self.partner_path: self.caller.partner})
+        return self.narrow(self.reach(mine))
+
+    def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep the rows of the partner that this caller may see: all of them, if a view does not say more."""
+        return rows
+
+    def narrow(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep the rows that the parameters ask for. By itself a parameter is the name of a field, and its value."""
+        asked = {name: value for name, value in self.query.items() if name not in {"limit", "cursor"}}
+        return rows.filter(**{name: value for name, value in asked.items() if value not in {None, ""}})
+
+
+def _unless_known(request: Request, response: Any) -> Any:
+    """Answer 304 to who has this very content already."""
+    set_response_etag(response)
+    return get_conditional_response(request._request, etag=response["ETag"], response=response)  # noqa: SLF001
