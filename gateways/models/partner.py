@@ -5,7 +5,7 @@ from django.db import models
 from simple_history.models import HistoricalRecords
 
 
-class Partner(models.Model):
+class Partner(models.Model):  # type: ignore[django-manager-missing]  # of clients: the OAuth package has no types
     """One isolated data silo of a partner cloud, in exactly one environment. No row ever moves between partners."""
 
     class Environment(models.TextChoices):
