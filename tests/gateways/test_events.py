@@ -125,3 +125,10 @@ def test_an_event_that_is_rolled_back_leaves_no_gap(partner):
         transaction.set_rollback(True)
     assert record(partner).sequence == 2
     assert events.first_broken(partner) is None
+
+
+@pytest.mark.once
+def test_every_event_is_explained_to_those_who_read_the_feed():
+    constants = [value for name, value in vars(events).items() if name.isupper() and isinstance(value, str)]
+    assert list(events.NAMES) == constants
+    assert all(len(meaning) > 10 for meaning in events.NAMES.values())
