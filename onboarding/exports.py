@@ -10,7 +10,7 @@ import io
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from decimal import Decimal
 from typing import IO, Any
 
@@ -18,13 +18,13 @@ import orjson
 from django.contrib.auth.models import User
 
 from gateways.models import Gateway
+from gateways.spreadsheets import cell
 from ingest.models import Connection, Der, Message, Reading
 from ingest.readings import VALUES
 from onboarding import my_homes
 from onboarding.models import Consent, Journey
 
 _CHUNK = 5000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _Row = Sequence[Any]
 
 
@@ -44,7 +44,7 @@ def write_zip(user: User, file: IO[bytes]) -> None:
             with archive.open(f"{table.name}.csv", "w") as raw, io.TextIOWrapper(raw, "utf-8-sig", newline="") as text:
                 writer = csv.writer(text)
                 writer.writerow(table.columns)
-                writer.writerows([_cell(value) for value in row] for row in table.rows(user))
+                writer.writerows([cell(value) for value in row] for row in table.rows(user))
 
 
 def json_chunks(user: User) -> Iterator[bytes]:
@@ -57,17 +57,6 @@ def json_chunks(user: User) -> Iterator[bytes]:
             yield (b",\n" if number else b"\n") + orjson.dumps(known)
         yield b"]"
     yield b"}\n"
-
-
-def _cell(value: Any) -> Any:
-    """Return a value for a spreadsheet: a text that it would take for a formula is told to be one by a '."""
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, (list, dict)):
-        return _cell(orjson.dumps(value).decode())
-    return value
 
 
 def _plain(value: Any) -> Any:

@@ -18,7 +18,7 @@ from unfold.admin import ModelAdmin
 
 from gateways import access, vault
 from gateways.access import Duty
-from gateways.admin import acts, columns
+from gateways.admin import acts, columns, lists
 from gateways.models import Partner
 
 _CHANGES_SHOWN = 100
@@ -177,6 +177,13 @@ class PartnerAdmin(ModelAdmin):
             row = queryset.filter(pk__in=request.POST.getlist("_selected_action")).first()
             return HttpResponseRedirect(columns.page(row)) if row else response
         return response
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Offer what can be done, and every list as CSV."""
+        found: dict[str, Any] = super().get_actions(request)
+        if "_popup" not in request.GET:
+            found["export_csv"] = (lists.export_csv, "export_csv", lists.export_csv.short_description)
+        return found
 
     def _acts_for(self, request: HttpRequest, row: Model) -> list[acts.Act]:
         offered = [getattr(function, "act", None) for function, *_ in self.get_actions(request).values()]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,7 +9,7 @@ import orjson
 from django.utils.functional import Promise
 from rest_framework.renderers import BaseRenderer
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from gateways.spreadsheets import table
 
 
 class Json(BaseRenderer):
@@ -34,27 +32,14 @@ class Csv(BaseRenderer):
         response = (context or {}).get("response")
         if response is not None and response.status_code >= 400:
             return Json().render(data)
-        return table(data["data"] if isinstance(data, Mapping) and "data" in data else [data] if data else [])
+        return as_table(data["data"] if isinstance(data, Mapping) and "data" in data else [data] if data else [])
 
 
-def table(rows: list[Mapping[str, Any]]) -> bytes:
-    """Return rows as CSV in UTF-8 with a mark that spreadsheets look for; columns in the order they first appear."""
+def as_table(rows: list[Mapping[str, Any]]) -> bytes:
+    """Return rows as CSV; columns in the order in which they first appear."""
     flat = [dict(_flat(row)) for row in rows]
     columns = list(dict.fromkeys(name for row in flat for name in row))
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(columns)
-    writer.writerows([cell(row.get(name)) for name in columns] for row in flat)
-    return b"\xef\xbb\xbf" + text.getvalue().encode()
-
-
-def cell(value: Any) -> Any:
-    """Return a value for a spreadsheet: a text that it would take for a formula is told to be one by a '."""
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
-    if isinstance(value, (list, tuple)):
-        return cell(" ".join(str(one) if isinstance(one, str) else orjson.dumps(one).decode() for one in value))
-    return value
+    return table(columns, ([row.get(name) for name in columns] for row in flat))
 
 
 def _flat(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+import io
 from datetime import timedelta
 
 import pytest
@@ -152,3 +154,25 @@ def test_readings_are_shown_by_day_and_page(viewer: Client, fleet: Fleet) -> Non
     assert "Enter a valid date" in wrong.content.decode()
     reversed_days = viewer.get(f"/admin/ingest/der/{der.pk}/readings/", {"since": "2020-01-02", "until": "2020-01-01"})
     assert "Must not be before the first day" in reversed_days.content.decode()
+
+
+@pytest.mark.parametrize("model", MODELS, ids=name)
+def test_every_list_is_taken_away_as_csv(model: type[Model], viewer: Client, fleet: Fleet) -> None:
+    page = viewer.get(address(model, "changelist"))
+    if not page.context or not (shown := page.context["cl"].queryset):
+        return
+    chosen = {"action": "export_csv", "_selected_action": [row.pk for row in shown]}
+    table = viewer.post(address(model, "changelist"), chosen)
+    assert table["Content-Type"] == "text/csv; charset=utf-8"
+    assert len(list(csv.reader(io.StringIO(table.content.decode("utf-8-sig"))))) == len(shown) + 1
+    assert "<" not in table.content.decode()
+
+
+def test_a_list_as_csv_has_words_and_whole_times_and_no_formulas(viewer: Client, fleet: Fleet) -> None:
+    Gateway.objects.filter(pk=fleet.gateway.pk).update(name="=1+1")
+    chosen = {"action": "export_csv", "_selected_action": [fleet.gateway.pk]}
+    text = viewer.post(address(Gateway, "changelist"), chosen).content.decode("utf-8-sig")
+    [row] = csv.DictReader(io.StringIO(text))
+    assert row["Gateway id"] == fleet.gateway.serial
+    assert "'=1+1" in row.values()
+    assert "signs" in row.values()
