@@ -50,6 +50,7 @@ class Endpoint(GenericViewSet[Any]):
     renderer_classes = (renderers.Json, renderers.Csv)
     parser_classes = (JSONParser, MergePatchParser)
     pagination_class = CursorPages
+    metadata_class = None
     schema = Schema()
 
     query: dict[str, Any]
