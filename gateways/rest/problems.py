@@ -164,7 +164,7 @@ def handler(error: Exception, context: Mapping[str, Any]) -> Response:
     if problem is None:
         log.error("the API failed", view=type(context["view"]).__name__, exc_info=error)
         problem = unexpected()
-    elif problem.status >= 500:
+    elif problem.status >= 500 and problem.fault == Fault.US:  # a vendor's outage is no fault of the code
         log.error("the API failed", view=type(context["view"]).__name__, problem=problem.slug, exc_info=error)
     return Response(problem.document(), status=problem.status, headers=problem.headers, content_type=CONTENT_TYPE)
 

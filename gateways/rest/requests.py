@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from django.core.exceptions import ValidationError as ModelError
+from django.db.models import Model
 from rest_framework import serializers
 
 from gateways.rest.paging import DEFAULT_LIMIT, MAX_LIMIT
@@ -21,6 +23,25 @@ class _Strict(serializers.Serializer[Any]):
             known = ", ".join(sorted(self.fields)) or "none"
             raise serializers.ValidationError(dict.fromkeys(unknown, f"There is no such name here; known: {known}."))
         return super().to_internal_value(data)
+
+
+class OfPartner(serializers.SlugRelatedField[Any]):
+    """Names a row of the token's partner by its id; what belongs to others is unknown."""
+
+    default_error_messages = {"does_not_exist": "There is none with the id {value}."}
+
+    def __init__(self, model: type[Model], slug_field: str = "uid", *, path: str = "partner", **kwargs: Any) -> None:
+        self._path = path
+        super().__init__(slug_field=slug_field, queryset=model._default_manager.all(), **kwargs)
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().filter(**{self._path: self.context["view"].caller.partner})
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return super().to_internal_value(data)
+        except ModelError:  # no UUID at all
+            self.fail("does_not_exist", value=data)
 
 
 class Query(_Strict):

@@ -13,8 +13,10 @@ from rest_framework import exceptions
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
+from gateways.events import By
 from gateways.models import IdempotentRequest
 from gateways.oauth.tokens import Caller
 from gateways.rest import idempotency, limits, problems, renderers, versions
@@ -70,6 +72,11 @@ class Endpoint(GenericViewSet[Any]):
         assert isinstance(caller, Caller)  # noqa: S101  HasScope lets nobody else in
         return caller
 
+    @property
+    def by(self) -> By:
+        """Who does what is done here, as actions and events take it."""
+        return self.caller.user or self.caller.name
+
     def scope_for(self, request: Request) -> str:
         """Return the scope that a request needs."""
         return self.required_scope if request.method in _SAFE else self.write_scope or self.required_scope
@@ -85,6 +92,11 @@ class Endpoint(GenericViewSet[Any]):
         """Return a row as the answer shows it."""
         shown: dict[str, Any] = self.get_serializer(row).data
         return shown
+
+    def created(self, shown: dict[str, Any], view_name: str, **where: str) -> Response:
+        """Answer with what was made, and with its address: that of a view with these parts of the path."""
+        address = reverse(view_name, kwargs=where, request=self.request)
+        return Response(shown, status=201, headers={"Location": address})
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Check all that is the same for every resource, before the view begins."""
