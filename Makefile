@@ -5,6 +5,8 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 # More workers than cores: many tests wait for real processes.
 PYTEST := $(BIN)/python -m pytest --numprocesses 6 --maxschedchunk 1
+# Else each worker, and each process that a test starts, compiles everything anew where the environment says so.
+test: export PYTHONDONTWRITEBYTECODE =
 .PHONY: run test lint format messages lock
 
 run: .venv/installed .env
