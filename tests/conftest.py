@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone, translation
+
+from tests import schema
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 # What tests with these marks need of the system, and how to get it.
@@ -56,6 +59,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     # A page asked for in another language or time zone leaves it active in this thread, for whichever test comes next.
     translation.deactivate()
     timezone.deactivate()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix, django_db_blocker):
+    """Migrate once a run and not in every worker."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        with django_db_blocker.unblock():
+            schema.share()
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(django_db_keepdb: bool) -> bool:
+    """Let a worker's copy stand; it is a file in the folder of the run, which goes away."""
+    return django_db_keepdb or ("PYTEST_XDIST_WORKER" in os.environ and connection.vendor == "sqlite")
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ os.environ.update(
     HTTPS="false",
     LOG_FORMAT="console",
 )
+# Workers of one run have it from the process that starts them.
+os.environ.setdefault("TEST_RUN_DIR", os.environ["VAR_DIR"])
 
 from config.settings import *  # noqa: E402, F403  the environment above has to stand first
 from config.settings import DATABASES, VAR_DIR  # noqa: E402
