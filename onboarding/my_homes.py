@@ -68,10 +68,7 @@ def ders_of(system: System) -> list[Der]:
 
 def zone_of(system: System | None) -> zoneinfo.ZoneInfo:
     """Return the home's time zone; UTC where the vendor named none that exists."""
-    try:
-        return zoneinfo.ZoneInfo(system.timezone if system else "UTC")
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-        return zoneinfo.ZoneInfo("UTC")
+    return system.zone if system else zoneinfo.ZoneInfo("UTC")
 
 
 def held_of(gateway: Gateway) -> int:

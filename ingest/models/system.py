@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import uuid
+import zoneinfo
+
 from django.db import models
 
 from gateways.models import Gateway
@@ -9,6 +12,7 @@ from ingest.models.connection import Connection
 class System(models.Model):
     """One vendor site, plant or home under a connection. It becomes one gateway; until then it is not pulled."""
 
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="systems")
     gateway = models.OneToOneField(Gateway, on_delete=models.PROTECT, null=True, blank=True, related_name="system")
     external_id = models.CharField(max_length=100)
@@ -35,6 +39,14 @@ class System(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.external_id
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        """The home's time zone; UTC where the vendor named none that exists."""
+        try:
+            return zoneinfo.ZoneInfo(self.timezone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+            return zoneinfo.ZoneInfo("UTC")
 
 
 class Der(models.Model):
