@@ -5,10 +5,12 @@ from __future__ import annotations
 from django.urls import include, path, re_path
 from rest_framework.routers import SimpleRouter
 
+from gateways.api.events import Events
 from gateways.api.gateways import Gateways
 from gateways.rest import problems
 
 router = SimpleRouter(trailing_slash=False)
+router.register("events", Events, basename="events")
 router.register("gateways", Gateways, basename="gateways")
 
 urlpatterns = [

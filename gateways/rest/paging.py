@@ -31,15 +31,17 @@ class Page:
     next_cursor: str | None
 
 
-def of_rows(rows: QuerySet[ModelT], *, cursor: str, limit: int, newest_first: bool = False) -> Page:
-    """Return a page of rows in the order of their making. Raises Problem for a cursor that is none of ours."""
-    rows = rows.order_by("-pk" if newest_first else "pk")
+def of_rows(rows: QuerySet[ModelT], *, cursor: str, limit: int, newest_first: bool = False, by: str = "pk") -> Page:
+    """Return a page of rows in the order of their making, or of another unique number (`by`).
+
+    Raises Problem for a cursor that is none of ours.
+    """
+    rows = rows.order_by(f"-{by}" if newest_first else by)
     if cursor:
-        behind = decode(cursor, int)
-        rows = rows.filter(pk__lt=behind) if newest_first else rows.filter(pk__gt=behind)
+        rows = rows.filter(**{f"{by}__{'lt' if newest_first else 'gt'}": decode(cursor, int)})
     found = list(rows[: limit + 1])
     more = len(found) > limit
-    return Page(found[:limit], encode(found[limit - 1].pk) if more else None)
+    return Page(found[:limit], encode(getattr(found[limit - 1], by)) if more else None)
 
 
 def encode(position: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError as ModelError
 from django.db.models import Model
+from django.http import QueryDict
 from rest_framework import serializers
 
 from gateways.rest.paging import DEFAULT_LIMIT, MAX_LIMIT
@@ -45,9 +46,15 @@ class OfPartner(serializers.SlugRelatedField[Any]):
 
 
 class Query(_Strict):
-    """Parameters in the address."""
+    """Parameters in the address. Only one that is declared as a list may be said more than once."""
 
     ignored = frozenset({"format"})
+
+    def to_internal_value(self, data: QueryDict) -> Any:
+        lists = {name for name, field in self.fields.items() if isinstance(field, serializers.ListField)}
+        if repeated := {name for name, values in data.lists() if len(values) > 1} - lists:
+            raise serializers.ValidationError(dict.fromkeys(repeated, "Say this once."))
+        return super().to_internal_value({name: data.getlist(name) if name in lists else data[name] for name in data})
 
 
 class PageQuery(Query):

@@ -102,7 +102,7 @@ class Endpoint(GenericViewSet[Any]):
         """Check all that is the same for every resource, before the view begins."""
         super().initial(request, *args, **kwargs)
         self.version = versions.chosen(request.headers.get(versions.HEADER, ""), self.caller.client.api_version)
-        asked = self.query_class(self.action)(data=request.query_params.dict())
+        asked = self.query_class(self.action)(data=request.query_params)
         asked.is_valid(raise_exception=True)
         self.query = asked.validated_data
         self._repeatable = idempotency.begin(request, self.caller, now=timezone.now())
@@ -174,9 +174,9 @@ class Resource(Endpoint, abstract=True):
         return rows
 
     def narrow(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Keep the rows that the parameters ask for. By itself a parameter is the name of a field, and its value."""
+        """Keep the rows that the parameters ask for. By itself a parameter's `source` is a look-up, and its value."""
         asked = {name: value for name, value in self.query.items() if name not in {"limit", "cursor"}}
-        return rows.filter(**{name: value for name, value in asked.items() if value not in {None, ""}})
+        return rows.filter(**{name: value for name, value in asked.items() if value not in (None, "")})
 
 
 def _unless_known(request: Request, response: Any) -> Any:
