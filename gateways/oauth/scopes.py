@@ -21,6 +21,8 @@ CREDENTIALS_REVEAL = "credentials:reveal"
 WEBHOOKS_WRITE = "webhooks:write"
 EVENTS_READ = "events:read"
 PASSTHROUGH = "passthrough"
+ANY = "*"
+"""what a resource needs that every valid token opens; no token has a scope of this name"""
 
 HOMEOWNERS = {
     GATEWAYS_READ: _("see your homes and the devices there"),

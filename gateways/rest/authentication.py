@@ -11,6 +11,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from gateways.oauth import scopes
 from gateways.oauth.tokens import Caller, caller_of
 from gateways.rest.problems import Problem
 
@@ -44,7 +45,7 @@ class HasScope(BasePermission):
             msg = "Send an access token: `Authorization: Bearer <token>`."
             raise exceptions.NotAuthenticated(msg)
         needed = view.scope_for(request)
-        if needed in request.auth.scopes:
+        if needed == scopes.ANY or needed in request.auth.scopes:
             return True
         raise _too_narrow(needed)
 
