@@ -6,13 +6,22 @@ from django.urls import include, path, re_path
 from rest_framework.routers import SimpleRouter
 
 from gateways.api.events import Events
-from gateways.api.gateways import Gateways
+from gateways.api.gateway_types import PREFIX, GatewayTypes
+from gateways.api.gateways import GATEWAY_ID, Gateways
+from gateways.api.keys import GatewayKeys, TypeKeys
 from gateways.api.me import Me
+from gateways.api.personal import Personal
+from gateways.api.registration import Registration
 from gateways.rest import problems
 
 router = SimpleRouter(trailing_slash=False)
 router.register("events", Events, basename="events")
+router.register("gateway-types", GatewayTypes, basename="gateway-types")
+router.register(rf"gateway-types/(?P<prefix>{PREFIX})/keys", TypeKeys, basename="gateway-type-keys")
+router.register("gateways/registration", Registration, basename="registration")
 router.register("gateways", Gateways, basename="gateways")
+router.register("gateways", Personal, basename="gateway")
+router.register(rf"gateways/(?P<gateway>{GATEWAY_ID})/keys", GatewayKeys, basename="gateway-keys")
 
 urlpatterns = [
     path("v1/me", Me.as_view({"get": "retrieve"}), name="me"),

@@ -15,6 +15,7 @@ from django.db import transaction
 from gateways.models import Event, Partner
 
 GATEWAY_CREATED = "gateway.created"
+GATEWAY_RENAMED = "gateway.renamed"
 GATEWAY_REGISTERED = "gateway.registered"
 GATEWAY_WALLET_NAMED = "gateway.wallet_named"
 GATEWAY_OWNED = "gateway.owned"
@@ -23,8 +24,10 @@ GATEWAY_ACTIVATED = "gateway.activated"
 GATEWAY_SUSPENDED = "gateway.suspended"
 GATEWAY_RESUMED = "gateway.resumed"
 GATEWAY_RELEASED = "gateway.released"
+GATEWAY_SIGNED = "gateway.signed"
 GATEWAY_SHARING_CHANGED = "gateway.sharing_changed"
 GATEWAY_TYPE_CREATED = "gateway_type.created"
+GATEWAY_TYPE_CHANGED = "gateway_type.changed"
 GATEWAY_TYPE_MADE_GLOBAL = "gateway_type.made_global"
 KEY_CREATED = "key.created"
 KEY_ACTIVATED = "key.activated"
@@ -37,9 +40,12 @@ CLIENT_DISABLED = "client.disabled"
 GRANT_GIVEN = "grant.given"
 GRANT_ENDED = "grant.ended"
 CREDENTIAL_CREATED = "credential.created"
+CREDENTIAL_CHANGED = "credential.changed"
 CREDENTIAL_RENEWED = "credential.renewed"
 CREDENTIAL_REVEALED = "credential.revealed"
+CREDENTIAL_DELETED = "credential.deleted"
 CONNECTION_CREATED = "connection.created"
+CONNECTION_RENAMED = "connection.renamed"
 CONNECTION_APPROVED = "connection.approved"
 CONNECTION_REJECTED = "connection.rejected"
 CONNECTION_NEEDS_RECONNECT = "connection.needs_reconnect"
@@ -70,9 +76,18 @@ QUEUE_HELD = "queue.held"
 QUEUE_RELEASED = "queue.released"
 MESSAGE_HELD = "message.held"
 MESSAGE_RETRIED = "message.retried"
+WEBHOOK_CREATED = "webhook.created"
+WEBHOOK_VERIFIED = "webhook.verified"
+WEBHOOK_CHANGED = "webhook.changed"
+WEBHOOK_SECRET_RENEWED = "webhook.secret_renewed"  # noqa: S105  the name of an event
+WEBHOOK_PAUSED = "webhook.paused"
+WEBHOOK_RESUMED = "webhook.resumed"
+WEBHOOK_REPLAYED = "webhook.replayed"
+WEBHOOK_DELETED = "webhook.deleted"
 
 NAMES: Mapping[str, str] = {
     GATEWAY_CREATED: "a gateway was made, not known to SEN yet",
+    GATEWAY_RENAMED: "the gateway got another name",
     GATEWAY_REGISTERED: "SEN knows the gateway and its key",
     GATEWAY_WALLET_NAMED: "a wallet was named for the gateway's rewards; `proven` says whether control of it was shown",
     GATEWAY_OWNED: "the gateway belongs to its wallet at SEN, for good",
@@ -83,6 +98,7 @@ NAMES: Mapping[str, str] = {
     GATEWAY_RELEASED: "the gateway was let go, for good",
     GATEWAY_SHARING_CHANGED: "readings go elsewhere than before: `sends` to SEN, `shown` to the partner",
     GATEWAY_TYPE_CREATED: "a type of gateways was made",
+    GATEWAY_TYPE_CHANGED: "a type got another name, or other fields in the header of its JWTs",
     GATEWAY_TYPE_MADE_GLOBAL: "one key now signs for all gateways of a type",
     KEY_CREATED: "a key pair was made; it signs nothing yet",
     KEY_ACTIVATED: "the key signs from now on",
@@ -95,9 +111,12 @@ NAMES: Mapping[str, str] = {
     GRANT_GIVEN: "a homeowner let an app act for a home",
     GRANT_ENDED: "an app may act for a home no more",
     CREDENTIAL_CREATED: "a credential of a vendor was kept",
+    CREDENTIAL_CHANGED: "a credential got another name or end",
     CREDENTIAL_RENEWED: "a credential's secrets were replaced",
     CREDENTIAL_REVEALED: "somebody read a credential's secrets",
+    CREDENTIAL_DELETED: "a credential was deleted, and its secrets with it",
     CONNECTION_CREATED: "an account at a vendor was connected",
+    CONNECTION_RENAMED: "an account got another label",
     CONNECTION_APPROVED: "the vendor approved the account's connection",
     CONNECTION_REJECTED: "the vendor rejected the account's connection",
     CONNECTION_NEEDS_RECONNECT: "the vendor lets us in no more: the homeowner has to connect again; `reason` says why",
@@ -128,6 +147,14 @@ NAMES: Mapping[str, str] = {
     QUEUE_RELEASED: "a gateway's messages go on",
     MESSAGE_HELD: "SEN refused one message; the others go on",
     MESSAGE_RETRIED: "somebody sent a refused message again",
+    WEBHOOK_CREATED: "a webhook was made",
+    WEBHOOK_VERIFIED: "a webhook answered our challenge: events are delivered to it",
+    WEBHOOK_CHANGED: "a webhook's address, name or events changed",
+    WEBHOOK_SECRET_RENEWED: "a webhook got another secret",
+    WEBHOOK_PAUSED: "nothing is delivered to a webhook any more; `reason` says why",
+    WEBHOOK_RESUMED: "events are delivered to a webhook again, from where it stopped",
+    WEBHOOK_REPLAYED: "a webhook was set back, to get events again",
+    WEBHOOK_DELETED: "a webhook was deleted",
 }
 """All events, each in a line: what a reader of the feed and a webhook's filter can name."""
 

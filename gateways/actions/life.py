@@ -48,6 +48,17 @@ def create_gateway_type(
 
 
 @transaction.atomic
+def change_gateway_type(*, gateway_type: GatewayType, by: By, now: datetime, **changes: str) -> GatewayType:
+    """Change a type's `name`, or what stands as `model` or `dtype` in the header of its gateways' JWTs."""
+    base.begin(gateway_type)
+    for field, value in changes.items():
+        setattr(gateway_type, field, value)
+    base.validated(gateway_type).save(update_fields=list(changes))
+    base.record(gateway_type, events.GATEWAY_TYPE_CHANGED, by, now, changed=changes)
+    return gateway_type
+
+
+@transaction.atomic
 def create_gateway(
     *, gateway_type: GatewayType, by: By, now: datetime, name: str = "", serial: str = "", owner: User | None = None
 ) -> Gateway:
@@ -64,6 +75,16 @@ def create_gateway(
     base.record(gateway, events.GATEWAY_CREATED, by, now)
     if gateway_type.key_strategy != _GLOBAL:
         keys.create_key(gateway, by=by, now=now)
+    return gateway
+
+
+@transaction.atomic
+def rename_gateway(*, gateway: Gateway, name: str, by: By, now: datetime) -> Gateway:
+    """Give a gateway another name, for people. It may be an address, so the log does not have it."""
+    base.begin(gateway)
+    gateway.name = name
+    base.validated(gateway).save(update_fields=["name"])
+    base.record(gateway, events.GATEWAY_RENAMED, by, now)
     return gateway
 
 
@@ -109,6 +130,18 @@ def own_gateway(*, gateway: Gateway, by: By, now: datetime) -> Gateway:
     gateway.save()
     base.record(gateway, events.GATEWAY_OWNED, by, now, wallet=gateway.wallet.address)
     return gateway
+
+
+@transaction.atomic
+def learn_owner(*, gateway: Gateway, address: str, by: By, now: datetime) -> Gateway:
+    """Note that SEN has bound the gateway at the request of somebody else, its owner's app. A wallet named here stays."""
+    advice = "Only of a registered gateway is there an owner to learn."
+    base.begin_with(gateway, _Status.REGISTERED, otherwise=advice)
+    if gateway.wallet is None:
+        bind_wallet(gateway=gateway, address=address, by=by, now=now)
+    elif gateway.wallet.address != address:
+        base.refuse(f"SEN has bound {gateway} to {address}, and {gateway.wallet} is named here: ask its owner.")
+    return own_gateway(gateway=gateway, by=by, now=now)
 
 
 @transaction.atomic

@@ -62,5 +62,11 @@ def backend(of: Partner | None = None, *only: str, **fields: Any) -> Api:
     return Api(token_of(made))
 
 
+def problem(answer: Any) -> tuple[int, str]:
+    """The status of a problem document, and its type's name."""
+    assert answer["Content-Type"] == "application/problem+json", answer.content
+    return answer.status_code, answer.json()["type"].rpartition("#")[2]
+
+
 def _whole(path: str) -> str:
     return path if path.startswith("/") else f"/api/v1/{path}"
