@@ -12,12 +12,20 @@ from operator import attrgetter
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import F, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Concat
 
 from gateways import events
 from gateways.events import By
 from ingest import outbox
-from ingest.models import Connection, System
+from ingest.models import Connection, Der, System
 from ingest.readings import Kind
+
+
+def shared(ders: QuerySet[Der]) -> QuerySet[Der]:
+    """Keep the DERs of kinds that their owner shares: what was read of others before is not shown any more."""
+    withheld = Cast("system__connection__withheld_kinds", TextField())
+    return ders.alias(withheld=withheld).exclude(withheld__contains=Concat(Value('"'), F("kind"), Value('"')))
 
 
 @transaction.atomic

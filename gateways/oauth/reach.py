@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
-from gateways.models import Client, Gateway
+from gateways.models import Client, Gateway, GatewayGrant
 from gateways.oauth.tokens import Caller
 
 
@@ -17,7 +17,7 @@ def gateways(caller: Caller, rows: QuerySet[Gateway]) -> QuerySet[Gateway]:
     if caller.user is not None:
         return rows.filter(
             owner=caller.user, grants__client=caller.client, grants__user=caller.user, grants__ended_at=None
-        )
+        ).exclude(status=Gateway.Status.RELEASED)
     if caller.client.purpose == Client.Purpose.REWARDS:
         return rows.filter(system__sends=True, status__in=Gateway.SIGNING)
     return rows
@@ -26,6 +26,15 @@ def gateways(caller: Caller, rows: QuerySet[Gateway]) -> QuerySet[Gateway]:
 def with_readings(caller: Caller, rows: QuerySet[Gateway]) -> QuerySet[Gateway]:
     """Keep the gateways whose readings a caller may see."""
     known = gateways(caller, rows)
-    if caller.user is None and caller.client.purpose == Client.Purpose.SERVICE:
-        return known.filter(system__shown=True)
-    return known
+    return known.filter(system__shown=True) if is_partners_own(caller) else known
+
+
+def is_partners_own(caller: Caller) -> bool:
+    """Tell whether a caller is the partner's own backend, which also knows of homes that have no gateway yet."""
+    return caller.user is None and caller.client.purpose == Client.Purpose.SERVICE
+
+
+def agreed(caller: Caller, gateway: Gateway, scope: str) -> bool:
+    """Tell whether a homeowner lets the app that calls do this with a home: with this one, whatever its token says."""
+    mine = GatewayGrant.objects.filter(client=caller.client, user=caller.user, gateway=gateway, ended_at=None)
+    return any(scope in grant.scopes for grant in mine)

@@ -1,4 +1,4 @@
-"""A uid for each system, by which the API names it."""
+"""A uid for each system, by which the API names it; DERs are found by their serial."""
 
 from __future__ import annotations
 
@@ -27,4 +27,5 @@ class Migration(migrations.Migration):
         migrations.AddField("system", "uid", models.UUIDField(default=uuid.uuid4, editable=False)),
         migrations.RunPython(fill, migrations.RunPython.noop),
         migrations.AlterField("system", "uid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+        migrations.AddIndex("der", models.Index(fields=("sn",), name="der_serial")),
     )

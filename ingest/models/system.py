@@ -73,6 +73,7 @@ class Der(models.Model):
         ordering = ("system", "kind", "sn")
         verbose_name = "DER"
         verbose_name_plural = "DERs"
+        indexes = (models.Index(fields=("sn",), name="der_serial"),)
         constraints = (
             # Whatever its kind: SEN tells points apart by gateway, serial and time.
             models.UniqueConstraint(fields=("system", "sn"), name="der_serial_once_per_system"),

@@ -20,7 +20,7 @@ from ingest.readings import Kind, Reading
 
 MAX_POINTS = 60
 MAX_PAYLOAD_BYTES = 63 * 1024 * 3 // 4  # base64 makes 63 KiB of it, header and signature stay well below the 64th
-_FIELDS = {
+FIELDS = {
     Kind.PV: (("total_generation_Wh", "total_out_wh"), ("heatsink_C", "temperature_c")),
     Kind.BATTERY: (
         ("A", "current_a"),
@@ -47,11 +47,13 @@ def der_object(
         point["make"] = make
     point["timestamp"] = milliseconds(reading)
     known = len(point)
-    power = _average_power(reading) if reading.power_w is None else reading.power_w
+    power = reading.power_w
+    if power is None:
+        power = average_power(reading.interval_s, reading.energy_in_wh, reading.energy_out_wh)
     if power is not None:
         # At night an inverter draws a few watts; SEN's PV is never above 0, and would refuse the message.
         point["W"] = round(min(power, 0) if kind is Kind.PV else power)
-    for name, attribute in _FIELDS[kind]:
+    for name, attribute in FIELDS[kind]:
         value = getattr(reading, attribute)
         if value is not None:
             point[name] = round(value) if isinstance(value, Decimal) else value  # Wh
@@ -65,6 +67,13 @@ def der_object(
 def milliseconds(reading: Reading) -> int:
     """Return the reading's time in Unix milliseconds."""
     return round(reading.ts.timestamp() * 1000)
+
+
+def average_power(interval_s: int, into: Decimal | None, out: Decimal | None) -> float | None:
+    """Return the average power (W) of energies (Wh) over an interval; None for a sample and where none is known."""
+    if not interval_s or (into is None and out is None):
+        return None
+    return float((into or 0) - (out or 0)) * 3600 / interval_s
 
 
 def payloads(points: Iterable[tuple[Reading, dict[str, Any]]]) -> Iterator[tuple[Sequence[Reading], str]]:
@@ -96,13 +105,6 @@ def _header(device: str, operation: str, model: str, dtype: str, sn: str) -> byt
 
 def _base64url(data: bytes) -> bytes:
     return urlsafe_b64encode(data).rstrip(b"=")
-
-
-def _average_power(reading: Reading) -> float | None:
-    if not reading.interval_s or (reading.energy_in_wh is None and reading.energy_out_wh is None):
-        return None
-    net = (reading.energy_in_wh or 0) - (reading.energy_out_wh or 0)
-    return float(net) * 3600 / reading.interval_s
 
 
 def _split(part: list[tuple[Reading, dict[str, Any]]]) -> Iterator[tuple[Sequence[Reading], str]]:
