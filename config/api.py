@@ -13,8 +13,12 @@ from gateways.api.me import Me
 from gateways.api.personal import Personal
 from gateways.api.registration import Registration
 from gateways.rest import problems
+from ingest.api import passthrough
+from onboarding.api.enrollments import Enrollments
+from onboarding.api.flows import JoinFlows
 
 router = SimpleRouter(trailing_slash=False)
+router.register("enrollments", Enrollments, basename="enrollments")
 router.register("events", Events, basename="events")
 router.register("gateway-types", GatewayTypes, basename="gateway-types")
 router.register(rf"gateway-types/(?P<prefix>{PREFIX})/keys", TypeKeys, basename="gateway-type-keys")
@@ -22,6 +26,11 @@ router.register("gateways/registration", Registration, basename="registration")
 router.register("gateways", Gateways, basename="gateways")
 router.register("gateways", Personal, basename="gateway")
 router.register(rf"gateways/(?P<gateway>{GATEWAY_ID})/keys", GatewayKeys, basename="gateway-keys")
+router.register("join-flows", JoinFlows, basename="join-flows")
+router.register("sites", passthrough.Sites, basename="sites")
+router.register("solar-inverters", passthrough.SolarInverters, basename="solar-inverters")
+router.register("batteries", passthrough.Batteries, basename="batteries")
+router.register("meters", passthrough.Meters, basename="meters")
 
 urlpatterns = [
     path("v1/me", Me.as_view({"get": "retrieve"}), name="me"),

@@ -17,7 +17,7 @@ from gateways.events import By
 from gateways.models import Event, GatewayType, Partner
 from ingest import duplicates, locks
 from ingest.models import Connection, System
-from onboarding import actions, consents, linking
+from onboarding import actions, consents, linking, my_sharing
 from onboarding.models import Consent, Enrollment, JoinFlow, JoinPage, JoinSession
 
 log = structlog.get_logger(__name__)
@@ -60,6 +60,21 @@ def settle(*, now: datetime, until: float) -> int:
     for enrollment in _some(homeless, until):
         take_in_homes(enrollment=enrollment, by="onboarding", now=now)
     return moved
+
+
+@transaction.atomic
+def end(*, enrollment: Enrollment, by: By, now: datetime) -> None:
+    """End an enrollment: nothing of its account is shared any more, and it is disconnected.
+
+    One that has ended stays as it is: somebody else may have the account by now.
+    """
+    connection = enrollment.connection
+    locks.lock(connection.systems.all(), [connection])
+    events.lock(enrollment.partner_id)
+    living = _living().filter(pk=enrollment.pk).first()
+    if living:
+        _move(living, _Status.ENDED, by, now)
+        my_sharing.disconnect(connection=connection, by=by, now=now)
 
 
 def forget_trips(*, now: datetime) -> int:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.urls import reverse
 from django.utils.encoding import iri_to_uri
 
 from gateways import events
@@ -79,6 +80,11 @@ def reveal_secret(*, flow: JoinFlow, by: By, now: datetime) -> str:
 def open_secret(flow: JoinFlow) -> str:
     """Return what the flow's answers are signed with. Raises VaultError."""
     return sealed_field(JoinFlow, "secret").unseal(flow)
+
+
+def address(flow: JoinFlow) -> str:
+    """Return where a partner's site sends browsers: with `vendor`, `state` and `user` in the query."""
+    return f"{settings.PUBLIC_URL}{reverse('flow_authorize', args=[flow.uid])}"
 
 
 def key_scheme(vendor: str) -> AuthScheme | None:

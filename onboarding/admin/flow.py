@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -88,8 +86,7 @@ class JoinFlowAdmin(Revealing, PartnerAdmin):
     def address(self, flow: JoinFlow) -> SafeString:
         first = flow.vendors.first()
         query = urlencode({"vendor": first.vendor if first else "", "state": "RANDOM", "user": "YOUR-REFERENCE"})
-        url = f"{settings.PUBLIC_URL}{reverse('flow_authorize', args=[flow.uid])}?{query}"
-        return format_html('<code id="flow-address">{}</code>', url)
+        return format_html('<code id="flow-address">{}?{}</code>', flows.address(flow), query)
 
     @act(
         "Delete", done="deleted", when=lambda row: row.deleted_at is None,

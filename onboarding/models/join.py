@@ -145,3 +145,7 @@ class Enrollment(models.Model):
 
     def __str__(self) -> str:
         return self.user_reference or str(self.uid)
+
+    @property
+    def is_living(self) -> bool:
+        return self.status in {self.Status.PENDING_VENDOR, self.Status.ACTIVE}
