@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Value
+from django.db.models.functions import Concat
 
-from gateways.models import Gateway, GatewayKey
+from gateways import events
+from gateways.models import Event, Gateway, GatewayKey
 
 _ACTIVE = GatewayKey.State.ACTIVE
+_LATELY = timedelta(hours=6)
 
 
 def active_key(gateway: Gateway) -> GatewayKey | None:
@@ -41,6 +45,13 @@ def active_keys(gateway_ids: Collection[int]) -> dict[int, tuple[str, str]]:
     type_of = dict(others.order_by().values_list("pk", "gateway_type"))
     shared = _by_owner(active.filter(gateway_type__in=set(type_of.values())), "gateway_type")
     return keys | {pk: shared[type_id] for pk, type_id in type_of.items() if type_id in shared}
+
+
+def signed_lately(gateways: QuerySet[Gateway], *, now: datetime) -> QuerySet[Gateway]:
+    """Keep the gateways that an app has had sign something in the last hours: with that it can name SEN a wallet."""
+    subject = Concat(Value("gateway:"), OuterRef("serial"))
+    signatures = Event.objects.filter(subject=subject, name=events.GATEWAY_SIGNED, at__gte=now - _LATELY)
+    return gateways.filter(Exists(signatures))
 
 
 def why_no_key(gateway: Gateway) -> str:

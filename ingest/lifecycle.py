@@ -44,6 +44,13 @@ def register_in_sandbox(*, gateway: Gateway, by: By, now: datetime) -> Gateway:
     return gateway
 
 
+def register(*, gateway: Gateway, by: By, now: datetime) -> Gateway:
+    """Note that SEN knows a gateway and its key; a sandbox partner's is made known first. Raises SenError."""
+    if gateway.partner.environment == Partner.Environment.SANDBOX:
+        return register_in_sandbox(gateway=gateway, by=by, now=now)
+    return actions.register_gateway(gateway=gateway, by=by, now=now)
+
+
 def incept(*, gateway: Gateway, by: By, now: datetime, dry_run: bool = False, app_form: bool = False) -> bool:
     """Ask SEN to bind the gateway to its wallet; a success is noted as owned, a rehearsal changes nothing.
 
@@ -64,6 +71,15 @@ def incept(*, gateway: Gateway, by: By, now: datetime, dry_run: bool = False, ap
     if bound and not dry_run:
         actions.own_gateway(gateway=gateway, by=by, now=now)
     return bound
+
+
+def learn_owner(*, gateway: Gateway, by: By, now: datetime) -> Gateway:
+    """Note the wallet that an app has had SEN bind the gateway to; nothing, if there is none.
+
+    Raises SenError, and ValidationError where another wallet is named here.
+    """
+    address = graphql.owner(sen.graphql_url(gateway.partner.environment), gateway=gateway.serial)
+    return actions.learn_owner(gateway=gateway, address=address, by=by, now=now) if address else gateway
 
 
 def _post(path: str, body: dict[str, str]) -> None:

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from gateways import actions, events
+from gateways import actions, events, queries
 from gateways.events import By
 from gateways.models import Coordinates, Gateway, GatewayType, Partner
 from ingest import duplicates, lifecycle
@@ -91,7 +91,8 @@ def advance(*, gateway: Gateway, by: By, now: datetime) -> Gateway:
     """Take a gateway as far towards active as what is known of it allows. Raises SenError, ValidationError, VaultError.
 
     Sandbox gateways are registered by a call; those of production wait until staff note that Sourceful has them. A
-    homeowner's gateway is bound to a wallet that they have proven, as that is for good; else it waits for the proof.
+    homeowner's gateway is bound to a wallet that they have proven, as that is for good; else it waits for the proof,
+    or for their app to have it bound.
     """
     if gateway.status == _Status.CREATED and gateway.partner.environment == Partner.Environment.SANDBOX:
         gateway = lifecycle.register_in_sandbox(gateway=gateway, by=by, now=now)
@@ -100,6 +101,12 @@ def advance(*, gateway: Gateway, by: By, now: datetime) -> Gateway:
             msg = f"SEN does not bind {gateway} to {gateway.wallet}: it may belong to another wallet."
             raise ValidationError(msg)
         gateway.refresh_from_db()
+    elif gateway.status == _Status.REGISTERED and _signed_lately(gateway, now):
+        gateway = lifecycle.learn_owner(gateway=gateway, by=by, now=now)
     if gateway.status == _Status.LOCATED:
         gateway = actions.activate_gateway(gateway=gateway, by=by, now=now)
     return gateway
+
+
+def _signed_lately(gateway: Gateway, now: datetime) -> bool:
+    return queries.signed_lately(Gateway.objects.filter(pk=gateway.pk), now=now).exists()

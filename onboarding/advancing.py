@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 
+from gateways import queries
 from gateways.models import Gateway, Partner
 from gateways.vault import VaultError
 from ingest.sen.errors import SenError
@@ -25,24 +26,26 @@ _Status = Gateway.Status
 def advance_homes(*, clock: Callable[[], datetime], until: float) -> int:
     """Advance all that can be until `time.monotonic()` reaches `until`; return how many got further.
 
-    What fails is tried again after 1, 2, 4 … minutes, at most an hour, and holds up no other.
+    What fails, or has to wait for SEN, is tried again after 1, 2, 4 … minutes, at most an hour, and holds up no other.
     """
     moved = 0
-    for gateway in on_their_way():
+    for gateway in on_their_way(now=clock()):
         if time.monotonic() > until:
             break
         moved += _advance(gateway, clock)
     return moved
 
 
-def on_their_way() -> QuerySet[Gateway]:
+def on_their_way(*, now: datetime) -> QuerySet[Gateway]:
     """Return homeowners' gateways whose next step needs nobody.
 
-    A wallet that is not proven waits: a mistyped one would get the rewards for good.
+    A wallet that is not proven waits: a mistyped one would get the rewards for good. An app that has had the gateway
+    sign may have named SEN its wallet, which the gateway then waits for no longer.
     """
     in_sandbox = Q(status=_Status.CREATED, partner__environment=Partner.Environment.SANDBOX)
     to_be_bound = Q(status=_Status.REGISTERED, wallet__proven_at__isnull=False)
-    steps = in_sandbox | to_be_bound | Q(status=_Status.LOCATED)
+    lately = queries.signed_lately(Gateway.objects.filter(status=_Status.REGISTERED), now=now)
+    steps = in_sandbox | to_be_bound | Q(pk__in=lately.values("pk")) | Q(status=_Status.LOCATED)
     return Gateway.objects.filter(steps, owner__isnull=False).select_related("partner", "gateway_type").order_by("pk")
 
 
@@ -60,7 +63,9 @@ def _advance(gateway: Gateway, clock: Callable[[], datetime]) -> bool:
         foreseen = isinstance(error, (SenError, ValidationError, VaultError))
         level = log.warning if foreseen else log.exception
         level("home not advanced", gateway=gateway.serial, status=before, failures=failures + 1, error=str(error))
+        moved = False
+    if moved:
+        cache.delete_many([tries, f"advance:{gateway.pk}"])
+    else:
         cache.set(tries, failures + 1, timeout=2 * _LONGEST_GAP_S)
-        return False
-    cache.delete_many([tries, f"advance:{gateway.pk}"])
     return moved

@@ -134,9 +134,8 @@ def own_gateway(*, gateway: Gateway, by: By, now: datetime) -> Gateway:
 
 @transaction.atomic
 def learn_owner(*, gateway: Gateway, address: str, by: By, now: datetime) -> Gateway:
-    """Note that SEN has bound the gateway at the request of somebody else, its owner's app. A wallet named here stays."""
-    advice = "Only of a registered gateway is there an owner to learn."
-    base.begin_with(gateway, _Status.REGISTERED, otherwise=advice)
+    """Note that SEN has bound the gateway because its owner's app asked; a wallet that is named here stays."""
+    base.begin_with(gateway, _Status.REGISTERED, otherwise="SEN binds what is registered, and only once.")
     if gateway.wallet is None:
         bind_wallet(gateway=gateway, address=address, by=by, now=now)
     elif gateway.wallet.address != address:

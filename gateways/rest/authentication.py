@@ -47,10 +47,11 @@ class HasScope(BasePermission):
         needed = view.scope_for(request)
         if needed == scopes.ANY or needed in request.auth.scopes:
             return True
-        raise _too_narrow(needed)
+        raise too_narrow(needed)
 
 
-def _too_narrow(needed: str) -> Problem:
+def too_narrow(needed: str) -> Problem:
+    """Return the problem of a token, or of an owner's consent, that does not go as far as `needed` (RFC 6750, 3.1)."""
     challenge = f'Bearer realm="api", error="insufficient_scope", scope="{needed}"'
     return Problem(
         "insufficient-scope", f"This needs the scope {needed}, which the token does not have.", status=403,

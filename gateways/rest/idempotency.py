@@ -39,7 +39,7 @@ def begin(request: Request, caller: Caller, *, now: datetime) -> IdempotentReque
     if not (len(key) <= 255 and key.isascii() and key.isprintable()):
         msg = "An Idempotency-Key is up to 255 printable ASCII characters."
         raise invalid(msg, field=HEADER)
-    row = IdempotentRequest(client=caller.client, key=key, fingerprint=_fingerprint(request), created_at=now)
+    row = IdempotentRequest(client=caller.client, key=key, fingerprint=_fingerprint(request, caller), created_at=now)
     IdempotentRequest.objects.filter(client=caller.client, key=key, created_at__lt=now - KEPT_FOR).delete()
     try:
         with transaction.atomic():
@@ -76,7 +76,9 @@ def _repeat(known: IdempotentRequest | None, fingerprint: str) -> None:
     raise AlreadyDone(Response(data, status=known.status, headers=headers))
 
 
-def _fingerprint(request: Request) -> str:
-    # The middleware in front may have read the body; Django keeps it.
-    whole = f"{request.method} {request.get_full_path()}\n".encode() + request.body
+def _fingerprint(request: Request, caller: Caller) -> str:
+    # The middleware in front may have read the body; Django keeps it. An app has one key space for all homeowners, and
+    # none of them is told what another one was answered.
+    user = caller.user.pk if caller.user else ""
+    whole = f"{user} {request.method} {request.get_full_path()}\n".encode() + request.body
     return hashlib.sha256(whole).hexdigest()

@@ -7,10 +7,10 @@ GraphQL errors too.
 from __future__ import annotations
 
 import json
-import secrets
 from datetime import datetime
 from typing import Any
 
+from gateways import crypto
 from gateways.vault import Signer
 from ingest.sen import http
 from ingest.sen.errors import SenRefused
@@ -23,8 +23,7 @@ def classic_message(*, gateway: str, wallet: str) -> str:
 
 def app_message(*, gateway: str, wallet: str, now: datetime) -> str:
     """Return the message form of api/crypto/sign, used since 2025-03: `WALLET|NONCE|TIMESTAMP|ID`."""
-    nonce = 100_000 + secrets.randbelow(899_999)
-    return f"{wallet}|{nonce}|{now:%Y-%m-%dT%H:%M:%SZ}|{gateway}"
+    return crypto.compose(wallet, crypto.stamp(now), gateway)
 
 
 def initialize(url: str, *, message: str, signer: Signer, dry_run: bool = False) -> bool:
