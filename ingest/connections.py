@@ -24,6 +24,7 @@ from ingest.vendors.http import VendorHttp
 
 _Status = Connection.Status
 _CONNECTED = (_Status.PENDING, _Status.ACTIVE, _Status.PAUSED)
+_BY_ITS_OWNER = "An account of this kind is connected by its owner's consent on the vendor's page."
 _TOKEN_CALL_S = tokens.LEASE.total_seconds() - 15  # a call that begins then has its time-outs left within the lease
 
 
@@ -107,12 +108,39 @@ def reconnect(
     return connection
 
 
+def check_keys(
+    *,
+    partner: Partner,
+    vendor: str,
+    scheme: str = "",
+    secrets: Mapping[str, str] | None = None,
+    credential: VendorCredential | None = None,
+) -> str:
+    """Return the way in by which an account is connected with keys. Raises ValidationError, VendorUnsupported."""
+    _check_given(partner, vendor, secrets, credential)
+    used = _used_scheme(vendor, credential.scheme if credential else scheme)
+    if isinstance(vendors.scheme_of(vendor, used), OAuth2Code):
+        raise ValidationError(_BY_ITS_OWNER)
+    return used
+
+
 def known_account(*, partner: Partner, vendor: str, account: str) -> Connection | None:
     """Return the connection of a vendor's account; if it was disconnected, the newest there was."""
     if not account:
         return None
     known = Connection.objects.filter(partner=partner, vendor=vendor, account=account).order_by("-created_at")
     return known.exclude(status=_Status.DISCONNECTED).first() or known.first()
+
+
+@transaction.atomic
+def rename(*, connection: Connection, label: str, by: By, now: datetime) -> Connection:
+    """Give an account another label, for staff. It may be a person's name, so the log does not have it."""
+    connection = Connection.objects.select_for_update(of=("self",)).select_related("partner").get(pk=connection.pk)
+    connection.label = label
+    connection.full_clean()
+    connection.save(update_fields=["label"])
+    _record(connection, events.CONNECTION_RENAMED, by, now)
+    return connection
 
 
 @transaction.atomic
@@ -187,6 +215,27 @@ def open_adapter(connection: Connection, *, clock: Callable[[], datetime], count
     return _adapter(connection, http, clock)
 
 
+def open_brought(
+    *,
+    partner: Partner,
+    vendor: str,
+    scheme: str,
+    secrets: Mapping[str, str],
+    access_token: str,
+    before_request: Callable[[], None],
+    clock: Callable[[], datetime],
+) -> VendorAdapter:
+    """Return the vendor's adapter for access that somebody brought along for this once; nothing of it is kept.
+
+    A token that the vendor refuses is not renewed.
+    """
+    account = Connection(partner=partner, vendor=vendor, scheme=scheme)
+    bearer = (lambda _refused: access_token) if access_token else None
+    http = VendorHttp(**_wire(), before_request=before_request, access_token=bearer)
+    cls = vendors.adapter_class(vendor)
+    return cls(secrets=secrets, urls=urls(account), http=http, clock=clock, scheme=scheme)
+
+
 def renew_tokens(*, connection: Connection, clock: Callable[[], datetime]) -> None:
     """Renew an account's tokens if half of their life is over. Raises VendorAuthFailed, VendorError, VaultError."""
     tokens.access_token(connection, functools.partial(_open_uncounted, connection, clock), clock=clock)
@@ -237,11 +286,13 @@ def settle_approval(*, connection: Connection, approval: Approval, now: datetime
 
 @transaction.atomic
 def disconnect(*, connection: Connection, by: By, now: datetime) -> None:
-    """Stop reading an account for good and forget its secrets; its readings stay.
+    """Stop reading an account for good and forget its secrets; its readings stay. One that ended stays as it is.
 
     An owner's consent is given back at the vendor first, by the next tick: until then its tokens are kept.
     """
     connection = Connection.objects.select_for_update(of=("self",)).select_related("partner").get(pk=connection.pk)
+    if connection.status == _Status.DISCONNECTED:
+        return
     _end(connection, now)
     _record(connection, events.CONNECTION_DISCONNECTED, by, now)
 
@@ -278,13 +329,12 @@ def _take_what_is_given(
     """Put the account's new secrets in place of those before (not saved)."""
     connection.secrets = ""
     connection.tokens_received_at = connection.tokens_refresh_at = connection.tokens_expire_at = None
-    if secrets is not None:
-        sealing.seal(connection, secrets)
-    elif given is not None:
+    if given is not None:
         tokens.put(connection, given, now)
     elif isinstance(vendors.scheme_of(connection.vendor, connection.scheme), OAuth2Code):
-        msg = "An account of this kind is connected by its owner's consent on the vendor's page."
-        raise ValidationError(msg)
+        raise ValidationError(_BY_ITS_OWNER)
+    elif secrets is not None:
+        sealing.seal(connection, secrets)
 
 
 def _account_with(credential: VendorCredential) -> Connection:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -36,6 +36,25 @@ class HelpStep:
     picture: str = ""
 
 
+class HeaderForm(enum.StrEnum):
+    """What stands in an `X-Authorization-<vendor>` header."""
+
+    KEY = "a bare key"
+    BASIC = "Basic and base64"
+    BEARER = "Bearer and a token"
+
+
+@dataclass(frozen=True)
+class PassThrough:
+    """How callers of our API pass on their own access to a vendor: `X-Authorization-<vendor>` and further headers."""
+
+    form: HeaderForm
+    fields: Sequence[str] = ()
+    """of the scheme, which the header fills in this order; an access token fills none"""
+    further: Sequence[tuple[str, str]] = ()
+    """(header, field of the scheme that it fills)"""
+
+
 @dataclass(frozen=True)
 class AuthScheme:
     """One way into a vendor's cloud: what its form asks for and the help beside it.
@@ -52,6 +71,8 @@ class AuthScheme:
     """False: it opens more than one home, so only a partner's staff may give it"""
     approved_by_vendor: bool = False
     """True: the vendor looks at each account before it may be read; `VendorAdapter.approval` tells"""
+    passed: PassThrough | None = None
+    """None: callers of our API cannot pass it through"""
 
 
 class ApiKey(AuthScheme):
@@ -198,6 +219,8 @@ class VendorAdapter(ABC):
     """where homeowners have it (ISO 3166-1 alpha-2); empty: everywhere"""
     color: ClassVar[str] = "#5b6472"
     """of its mark in lists of brands"""
+    samples: ClassVar[bool] = False
+    """whether it tells of instants more than of intervals: then an energy needs the samples around it as well"""
     beta: ClassVar[bool] = False
     approval_every: ClassVar[timedelta] = timedelta(hours=1)
     """how often `approval` is asked"""
@@ -247,6 +270,16 @@ class VendorAdapter(ABC):
     def described_systems(self) -> list[VendorSystem]:
         """List what the account can see, each with all there is to know. Raises VendorError."""
         return [listed if listed.described else self.describe(listed) for listed in self.systems()]
+
+    @property
+    def lists_all(self) -> bool:
+        """Whether `systems` tells all there is to know, so that no system is asked for alone."""
+        return type(self).describe is VendorAdapter.describe
+
+    @classmethod
+    def narrowed(cls, system: VendorSystem, key: DerKey) -> VendorSystem:
+        """Return a system as `fetch` needs it to ask for one DER and for as little else as it can."""
+        return replace(system, ders=[der for der in system.ders if der.key == key])
 
     @abstractmethod
     def fetch(self, system: VendorSystem, window: Window) -> Iterator[Page | Refused]:

@@ -16,9 +16,11 @@ from ingest.vendors.base import (
     ConsentAdapter,
     Dropped,
     Field,
+    HeaderForm,
     HelpStep,
     OAuth2Code,
     Page,
+    PassThrough,
     PullPolicy,
     Quota,
     Refused,
@@ -62,6 +64,7 @@ class Enphase(ConsentAdapter):
                 HelpStep("Add this portal's address with /join/enphase/auth-granted at its end as the redirect URI."),
                 HelpStep("Copy API key, client ID and client secret from the page of the application."),
             ),
+            passed=PassThrough(HeaderForm.BEARER, further=(("X-enphase-api-key", "api_key"),)),
         ),
     )
     # The Watt plan: ten calls a minute and 1,000 a month for all homes of an app. A home with everything takes four

@@ -12,6 +12,7 @@ import hmac
 import json
 import zoneinfo
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from email.utils import format_datetime
 from typing import Any
@@ -20,9 +21,11 @@ from ingest.readings import DerKey, Kind, Reading, ReadingInvalid
 from ingest.vendors.base import (
     Dropped,
     Field,
+    HeaderForm,
     HelpStep,
     KeySecret,
     Page,
+    PassThrough,
     PullPolicy,
     Quota,
     VendorAdapter,
@@ -80,6 +83,7 @@ class Solis(VendorAdapter):
                     "Activate the API there, and copy the key ID and the key secret.", picture="vendors/solis/keys.svg"
                 ),
             ),
+            passed=PassThrough(HeaderForm.BASIC, fields=("key_id", "key_secret")),
         ),
     )
     # The vendor allows 2 requests a second, and some accounts 200 a day, of each interface. Two interfaces are asked
@@ -93,6 +97,7 @@ class Solis(VendorAdapter):
         quotas=(Quota(1, timedelta(seconds=1), Scope.ACCOUNT), Quota(360, timedelta(days=1), Scope.ACCOUNT)),
     )
     resources = tuple(replies.SHAPES)
+    samples = True
 
     _details: tuple[datetime, list[Any]] | None = None
 
@@ -137,6 +142,15 @@ class Solis(VendorAdapter):
     def normalize(cls, system: VendorSystem, page: Page, dropped: Dropped) -> Iterator[tuple[DerKey, Reading]]:
         """Turn a reply, whole or only its `data`, into readings; see `records` for units and signs."""
         return records.readings(system, page, dropped)
+
+    @classmethod
+    def narrowed(cls, system: VendorSystem, key: DerKey) -> VendorSystem:
+        """Keep all that is wired to one inverter: its rows tell of it together, a hybrid's in their own way."""
+        for inverter in (der.key.sn for der in system.ders if der.key.kind is Kind.PV):
+            wired = {records.der_key(kind, inverter) for kind in Kind}
+            if key in wired:
+                return replace(system, ders=[der for der in system.ders if der.key in wired])
+        return super().narrowed(system, key)
 
     def _span(self, sn: str, window: Window, inverters: Sequence[Record]) -> Window | None:
         """Return the time whose rows to ask for now, None if it is not this inverter's turn or nothing came since.

@@ -1,0 +1,286 @@
+"""/api/v1/sites, solar-inverters, batteries and meters: asked of vendors while the caller waits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from gateways.oauth import scopes
+from gateways.rest import paging
+from gateways.rest.requests import Document, PageQuery, Query
+from gateways.rest.views import Endpoint
+from ingest import vendors
+from ingest.api import windows
+from ingest.passthrough import accounts, fanout, headers, ids, intervals, listing, single
+from ingest.passthrough.accounts import Device
+from ingest.passthrough.ids import Native
+from ingest.passthrough.listing import Listing
+from ingest.passthrough.single import Asked
+from ingest.readings import Kind, Quality
+from ingest.statistics import Bucket
+from ingest.vendors.base import VendorSystem
+
+_TEXT = {"type": "string"}
+
+
+class LiveQuery(PageQuery):
+    vendor = serializers.ChoiceField(choices=vendors.choices(), required=False, help_text="Ask this vendor alone.")
+    limit = serializers.IntegerField(
+        min_value=1, max_value=50, default=20, help_text="Sites of a page at most: each takes calls of its vendor."
+    )
+
+
+class IntervalQuery(Query):
+    vars()["from"] = windows.Moment(required=False, help_text="Begin, in ISO 8601. Default: a day before `to`.")
+    to = windows.Moment(required=False, help_text="End, not included. Default: now. At most 31 days after `from`.")
+    resolution = serializers.ChoiceField(choices=list(windows.STEPS), default="15m")
+
+
+class DeviceLink(Document):
+    id = serializers.CharField()
+    kind = serializers.ChoiceField(choices=list(Kind))
+
+
+class SiteDocument(Document):
+    """A site, plant or home as its vendor tells of it now."""
+
+    id = serializers.CharField(help_text="Take it as it is.")
+    vendor = serializers.CharField()
+    vendor_site_id = serializers.CharField(help_text="The vendor's own id.")
+    name = serializers.CharField(allow_blank=True)
+    timezone = serializers.CharField(help_text="An IANA name.")
+    latitude = serializers.FloatField(allow_null=True, help_text="Never of the partner's own accounts.")
+    longitude = serializers.FloatField(allow_null=True)
+    devices = DeviceLink(many=True)
+
+    example: ClassVar = {
+        "id": "solis:WyIxMzAwMTAwMDAwMDAxIl0", "vendor": "solis", "vendor_site_id": "1300100000001",
+        "name": "Amsterdam roof", "timezone": "Europe/Amsterdam", "latitude": None, "longitude": None,
+        "devices": [{"id": "solis:WyIxMzAwMTAwMDAwMDAxIiwicHYiLCI2MDMwMCJd", "kind": "pv"}],
+    }  # fmt: skip
+
+
+class DeviceDocument(Document):
+    """A device as its vendor tells of it now. What the vendor does not say is empty or null."""
+
+    id = serializers.CharField(help_text="Take it as it is.")
+    vendor = serializers.CharField()
+    site_id = serializers.CharField()
+    kind = serializers.ChoiceField(choices=list(Kind))
+    serial = serializers.CharField()
+    name = serializers.CharField(allow_blank=True)
+    make = serializers.CharField(allow_blank=True)
+    model = serializers.CharField(allow_blank=True)
+    rated_power_w = serializers.FloatField(allow_null=True)
+
+    example: ClassVar = {
+        "id": "solis:WyIxMzAwMTAwMDAwMDAxIiwicHYiLCI2MDMwMCJd", "vendor": "solis",
+        "site_id": "solis:WyIxMzAwMTAwMDAwMDAxIl0", "kind": "pv", "serial": "60300", "name": "", "make": "Solis",
+        "model": "S6-GR1P5K", "rated_power_w": 5000.0,
+    }  # fmt: skip
+
+
+class IntervalDocument(Document):
+    start = serializers.DateTimeField()
+    end = serializers.DateTimeField()
+    energy_in_wh = serializers.FloatField(allow_null=True, help_text="Imported or charged; null: not known.")
+    energy_out_wh = serializers.FloatField(
+        allow_null=True, help_text="Generated, exported or discharged; null: not known."
+    )
+    soc = serializers.FloatField(allow_null=True, help_text="The last state of charge in it, 0 to 1.")
+    quality = serializers.ChoiceField(
+        choices=list(Quality), allow_null=True, help_text="`derived`: computed here; null: there is no reading."
+    )
+    complete = serializers.BooleanField(help_text="False: it may still grow.")
+
+
+class IntervalsDocument(Document):
+    """What a device measured, in intervals of its site's own calendar."""
+
+    id = serializers.CharField()
+    timezone = serializers.CharField()
+    resolution = serializers.ChoiceField(choices=list(windows.STEPS))
+    data = IntervalDocument(many=True)  # type: ignore[assignment]  # DRF's serializers have a property of that name
+
+    example: ClassVar = {
+        "id": "solis:WyIxMzAwMTAwMDAwMDAxIiwicHYiLCI2MDMwMCJd", "timezone": "Europe/Amsterdam", "resolution": "15m",
+        "data": [{
+            "start": "2026-06-10T10:00:00Z", "end": "2026-06-10T10:15:00Z", "energy_in_wh": None,
+            "energy_out_wh": 412.0, "soc": None, "quality": "measured", "complete": True,
+        }],
+    }  # fmt: skip
+
+
+class LivePages(paging.CursorPages):
+    """Pages that may lack a vendor, and then say so."""
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        members: dict[str, Any] = {
+            **dict.fromkeys(("type", "title", "detail", "fault"), _TEXT),
+            "status": {"type": "integer"},
+            "retry_after": {"type": "integer", "description": "Seconds."},
+            "sites": {
+                "type": "array",
+                "items": _TEXT,
+                "description": "The sites that nothing is known of; empty: all of the vendor's.",
+            },
+        }
+        told = "What is not in `data`, by vendor, and why. Nothing is known about it now."
+        problem = {"type": "object", "properties": members}
+        errors = {"type": "object", "additionalProperties": problem, "description": told}
+        return paging.envelope(schema, errors=errors)
+
+
+class _Live(Endpoint, abstract=True):
+    """What vendors have, asked of those whose headers came with the request, else of the partner's accounts."""
+
+    required_scope = scopes.PASSTHROUGH
+    pagination_class = LivePages
+    lookup_field = "id"
+    lookup_value_regex = ids.PATTERN
+
+    def list(self, request: Request) -> Response:
+        """Ask all vendors at once. Who does not answer is named in `errors`; the others are told."""
+        page = self._page()
+        if page.problems and request.accepted_renderer.format == "csv":
+            raise page.problems[0]  # a table has no room for what is missing
+        data = [document for vendor, system in page.sites for document in self.shown(vendor, system)]
+        return paging.answer(request, data, page.next_cursor, errors=page.errors)
+
+    def shown(self, vendor: str, system: VendorSystem) -> Iterable[dict[str, Any]]:
+        """Return the documents that a site gives."""
+        raise NotImplementedError
+
+    def native(self, text: str) -> Native:
+        """Return what an id names, if it is of the kind that this view is about. Raises NotFound."""
+        native = ids.decode(text)
+        if native is None or not self.is_about(native):
+            raise NotFound
+        return native
+
+    def is_about(self, native: Native) -> bool:
+        raise NotImplementedError
+
+    def asked(self) -> Asked:
+        """Return who asks, and until when the answer has to be there."""
+        until = time.monotonic() + fanout.PATIENCE_S
+        return Asked(self.caller, headers.brought(self.request.headers), timezone.now, until)
+
+    def _page(self) -> Listing:
+        asked, wanted = self.asked(), self.query.get("vendor", "")
+        how = {
+            "cursor": self.query["cursor"], "limit": self.query["limit"], "clock": asked.clock, "until": asked.until,
+        }  # fmt: skip
+        if asked.brought:
+            brought = {vendor: way for vendor, way in asked.brought.items() if wanted in {"", vendor}}
+            return listing.of_brought(brought, self.caller.partner, **how)
+        rows = accounts.of_partner(self.caller)
+        return listing.of_partner(rows.filter(connection__vendor=wanted) if wanted else rows, **how)
+
+
+_ID = OpenApiParameter("id", str, OpenApiParameter.PATH, description="An id from a list here.")
+
+
+class Sites(_Live):
+    """Sites of vendors, live."""
+
+    serializer_class = SiteDocument
+    queries: ClassVar = {"list": LiveQuery}
+
+    def is_about(self, native: Native) -> bool:
+        return native.key is None
+
+    def shown(self, vendor: str, system: VendorSystem) -> Iterable[dict[str, Any]]:
+        yield self.document(_site(vendor, system))
+
+    @extend_schema(parameters=[_ID])
+    def retrieve(self, request: Request, id: str) -> Response:  # noqa: A002, ARG002  DRF's names
+        """Ask the vendor of one site."""
+        native = self.native(id)
+        return Response(self.document(_site(native.vendor, single.site(self.asked(), native))))
+
+
+class _Devices(_Live, abstract=True):
+    kind: ClassVar[Kind]
+    serializer_class = DeviceDocument
+    queries: ClassVar = {"list": LiveQuery, "intervals": IntervalQuery}
+
+    def is_about(self, native: Native) -> bool:
+        return native.key is not None and native.key.kind is self.kind
+
+    def shown(self, vendor: str, system: VendorSystem) -> Iterator[dict[str, Any]]:
+        for der in system.ders:
+            if der.key.kind is self.kind:
+                yield self.document(_device(Device(vendor, system, der)))
+
+    @extend_schema(parameters=[_ID])
+    def retrieve(self, request: Request, id: str) -> Response:  # noqa: A002, ARG002  DRF's names
+        """Ask the vendor of one device."""
+        return Response(self.document(_device(single.device(self.asked(), self.native(id)))))
+
+    @extend_schema(parameters=[_ID], responses=IntervalsDocument)
+    @action(detail=True, pagination_class=None)
+    def intervals(self, request: Request, id: str) -> Response:  # noqa: A002, ARG002  DRF's names
+        """Ask what a device measured, in the calendar of its site: whole intervals that cover the time asked for."""
+        native, asked = self.native(id), self.asked()
+        resolution = self.query["resolution"]
+        window = windows.asked({**self.query, "cursor": ""}, asked.clock(), longest=windows.MONTH)
+        step = windows.STEPS[resolution]
+        zone, found = single.measured(asked, native, start=window.start, end=window.end, step=step)
+        shown = {"id": id, "timezone": zone, "resolution": resolution, "data": [_interval(one) for one in found]}
+        return Response(IntervalsDocument(shown).data)
+
+
+class SolarInverters(_Devices):
+    """What generates, live: an inverter, or all of a site where its vendor tells of them together."""
+
+    kind = Kind.PV
+
+
+class Batteries(_Devices):
+    """Batteries, live."""
+
+    kind = Kind.BATTERY
+
+
+class Meters(_Devices):
+    """Meters at the grid, live."""
+
+    kind = Kind.METER
+
+
+def _site(vendor: str, system: VendorSystem) -> dict[str, Any]:
+    devices = [
+        {"id": ids.encode(Native(vendor, system.external_id, der.key)), "kind": der.key.kind} for der in system.ders
+    ]
+    return {
+        "id": ids.encode(Native(vendor, system.external_id)), "vendor": vendor, "vendor_site_id": system.external_id,
+        "name": system.name, "timezone": system.timezone, "latitude": system.latitude,
+        "longitude": system.longitude, "devices": devices,
+    }  # fmt: skip
+
+
+def _device(device: Device) -> dict[str, Any]:
+    vendor, site, der = device.vendor, device.system.external_id, device.der
+    return {
+        "id": ids.encode(Native(vendor, site, der.key)), "vendor": vendor, "site_id": ids.encode(Native(vendor, site)),
+        "kind": der.key.kind, "serial": der.key.sn, "name": der.name, "make": der.make, "model": der.model,
+        "rated_power_w": der.rated_power_w,
+    }  # fmt: skip
+
+
+def _interval(bucket: Bucket) -> dict[str, Any]:
+    return {
+        "start": bucket.start, "end": bucket.end, "energy_in_wh": bucket.energy_in_wh,
+        "energy_out_wh": bucket.energy_out_wh, "soc": bucket.soc, "quality": intervals.quality(bucket),
+        "complete": bucket.complete,
+    }  # fmt: skip

@@ -1,0 +1,74 @@
+"""What a vendor measured of one device, in buckets of its site's calendar, without storing any of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from ingest import statistics, windows
+from ingest.readings import DerKey, Quality, Reading
+from ingest.statistics import Bucket, Row, Step
+from ingest.vendors.base import VendorAdapter, VendorSystem, Window
+from ingest.vendors.errors import VendorUnsupported
+
+_AROUND = timedelta(minutes=30)  # samples further apart say nothing of the time between them
+_BY_DOUBT = (Quality.SUSPECT, Quality.ESTIMATED, Quality.DERIVED, Quality.MEASURED)
+
+
+def read(
+    adapter: VendorAdapter,
+    system: VendorSystem,
+    key: DerKey,
+    *,
+    start: datetime,
+    end: datetime,
+    step: Step,
+    now: datetime,
+) -> list[Bucket]:
+    """Return the buckets of a device that cover [start, end), oldest first, also those without data.
+
+    A bucket is complete where the vendor has told of a later time, or does not change it any more. Raises VendorError.
+    """
+    edges = statistics.edges_of(start, end, step, ZoneInfo(system.timezone))
+    rows: dict[datetime, Row] = {}
+    for span in _spans(adapter, Window(edges[0], edges[-1]), now):
+        pulled = windows.read(adapter, adapter.narrowed(system, key), span, now)
+        for reason in pulled.refused.values():
+            raise VendorUnsupported(reason)
+        _take_up(rows, (reading for of, reading in pulled.readings if of == key))
+    through = max([now - adapter.policy.lookback, *rows])
+    return statistics.fold([rows[ts] for ts in sorted(rows)], edges, through)
+
+
+def quality(bucket: Bucket) -> Quality | None:
+    """Return how far a bucket can be trusted, which is as far as the least of its readings."""
+    found = bucket.qualities | ({Quality.DERIVED} if bucket.derived else set())
+    return next((one for one in _BY_DOUBT if one in found), None)
+
+
+def _spans(adapter: VendorAdapter, asked: Window, now: datetime) -> list[Window]:
+    """Return the windows to fetch, none longer than the vendor takes and none ahead of `now`."""
+    policy = adapter.policy
+    around = _AROUND if adapter.samples else timedelta()
+    end = min(asked.end + around, now)
+    # What is no longer than an ordinary pull may be answered as one: with some devices only, the others in their turn.
+    start = min(asked.start - around, end - policy.lookback - 3 * policy.interval)
+    return windows.cut(start, end, policy.window_cap) if asked.start < now else []
+
+
+def _take_up(rows: dict[datetime, Row], readings: Iterable[Reading]) -> None:
+    """Add readings. Of one time there may be several, each with another part of what is known."""
+    for reading in readings:
+        row = Row(*(getattr(reading, name) for name in Row._fields))
+        before = rows.get(reading.ts)
+        rows[reading.ts] = _merged(before, row) if before else row
+
+
+def _merged(before: Row, row: Row) -> Row:
+    """Return one row of two: a value that is unknown this time never erases a known one, as when they are stored."""
+    known: dict[str, datetime | float | Decimal | str] = {
+        name: value for name, value in row._asdict().items() if value is not None
+    }
+    return before._replace(**{**known, "interval_s": row.interval_s or before.interval_s})  # type: ignore[arg-type]

@@ -1,0 +1,103 @@
+"""One site or device by its id, and what it measured: only its own vendor is asked, whose trouble is the answer."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from rest_framework.exceptions import NotFound
+
+from gateways.oauth.tokens import Caller
+from gateways.rest.problems import Problem, invalid
+from ingest import windows
+from ingest.passthrough import accounts, fanout, intervals
+from ingest.passthrough.accounts import Account, Clock, Device
+from ingest.passthrough.headers import Brought
+from ingest.passthrough.ids import Native
+from ingest.statistics import Bucket, Step
+from ingest.vendors.base import VendorDer, VendorSystem
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who asks, with what access to vendors, and until when (time.monotonic) it waits."""
+
+    caller: Caller
+    brought: Mapping[str, Brought | Problem]
+    clock: Clock
+    until: float
+
+
+def site(asked: Asked, native: Native) -> VendorSystem:
+    """Return a site as its vendor tells of it now. Raises Problem, NotFound."""
+    account, known = _place(asked, native, with_readings=False)
+    return _answer(asked, account, functools.partial(_site, asked, account, known))
+
+
+def device(asked: Asked, native: Native) -> Device:
+    """Return a device as its vendor tells of it now. Raises Problem, NotFound."""
+    told = site(asked, native)
+    return Device(native.vendor, told, _der(told, native))
+
+
+def measured(asked: Asked, native: Native, *, start: datetime, end: datetime, step: Step) -> tuple[str, list[Bucket]]:
+    """Return the zone of a device's site and its buckets that cover [start, end). Raises Problem, NotFound.
+
+    A home of the partner is asked for as it is known here: to describe it anew would cost more calls.
+    """
+    account, known = _place(asked, native, with_readings=True)
+
+    def question() -> tuple[str, list[Bucket]]:
+        system = known if known.described else _site(asked, account, known)
+        key = _der(system, native).key
+        adapter = account.opened(clock=asked.clock, until=asked.until)
+        return system.timezone, intervals.read(adapter, system, key, start=start, end=end, step=step, now=asked.clock())
+
+    return _answer(asked, account, question)
+
+
+def _place(asked: Asked, native: Native, *, with_readings: bool) -> tuple[Account, VendorSystem]:
+    """Return the account to ask, and what is known of the site before."""
+    partner = asked.caller.partner
+    if asked.brought:
+        way = asked.brought.get(native.vendor)
+        if way is None:
+            msg = f"This id is of {native.vendor}: send `X-Authorization-{native.vendor}`, or no header of any vendor."
+            raise invalid(msg, slug="vendor-authorization-missing")
+        if isinstance(way, Problem):
+            raise way
+        return Account(native.vendor, partner, way), VendorSystem(native.system, described=False)
+    rows = accounts.of_partner(asked.caller, with_readings=with_readings)
+    row = rows.filter(connection__vendor=native.vendor, external_id=native.system).order_by("pk").first()
+    if row is None:
+        raise NotFound
+    return Account(native.vendor, partner, row.connection), windows.described(row)
+
+
+def _site(asked: Asked, account: Account, known: VendorSystem) -> VendorSystem:
+    adapter = account.opened(clock=asked.clock, until=asked.until)
+    found = accounts.looked_up(adapter, [known])
+    for error in found.refused.values():
+        raise error
+    for system in found.systems:
+        return account.shown(system)
+    raise NotFound
+
+
+def _der(system: VendorSystem, native: Native) -> VendorDer:
+    for der in system.ders:
+        if der.key == native.key:
+            return der
+    raise NotFound
+
+
+def _answer(asked: Asked, account: Account, question: Callable[[], Answer]) -> Answer:
+    answer = fanout.ask({"": question}, until=asked.until)[""]
+    if isinstance(answer, Problem):
+        raise account.scrubbed(answer)
+    return answer
