@@ -1,0 +1,1 @@
+"""The API of the data plane: each file a resource."""
