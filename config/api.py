@@ -14,10 +14,18 @@ from gateways.api.personal import Personal
 from gateways.api.registration import Registration
 from gateways.rest import problems
 from ingest.api import passthrough
+from ingest.api.ders import SN, Ders, GatewayDers
+from ingest.api.energy import Energy
+from ingest.api.statistics import Statistics
+from ingest.api.systems import Systems
+from ingest.api.telemetry import Telemetry
 from onboarding.api.enrollments import Enrollments
 from onboarding.api.flows import JoinFlows
+from onboarding.api.webhooks import WEBHOOK_ID, WebhookDeliveries, Webhooks
 
 router = SimpleRouter(trailing_slash=False)
+router.register(f"ders/(?P<sn>{SN})/telemetry", Telemetry, basename="telemetry")
+router.register("ders", Ders, basename="ders")
 router.register("enrollments", Enrollments, basename="enrollments")
 router.register("events", Events, basename="events")
 router.register("gateway-types", GatewayTypes, basename="gateway-types")
@@ -26,14 +34,20 @@ router.register("gateways/registration", Registration, basename="registration")
 router.register("gateways", Gateways, basename="gateways")
 router.register("gateways", Personal, basename="gateway")
 router.register(rf"gateways/(?P<gateway>{GATEWAY_ID})/keys", GatewayKeys, basename="gateway-keys")
+router.register(f"gateways/(?P<gateway>{GATEWAY_ID})/ders", GatewayDers, basename="gateway-ders")
+router.register(f"gateways/(?P<gateway>{GATEWAY_ID})/statistics", Statistics, basename="statistics")
 router.register("join-flows", JoinFlows, basename="join-flows")
 router.register("sites", passthrough.Sites, basename="sites")
 router.register("solar-inverters", passthrough.SolarInverters, basename="solar-inverters")
 router.register("batteries", passthrough.Batteries, basename="batteries")
 router.register("meters", passthrough.Meters, basename="meters")
+router.register("systems", Systems, basename="systems")
+router.register("webhooks", Webhooks, basename="webhooks")
+router.register(rf"webhooks/(?P<webhook>{WEBHOOK_ID})/deliveries", WebhookDeliveries, basename="webhook-deliveries")
 
 urlpatterns = [
     path("v1/me", Me.as_view({"get": "retrieve"}), name="me"),
+    re_path(f"^v1/gateways/(?P<gateway>{GATEWAY_ID})/energy$", Energy.as_view({"get": "retrieve"}), name="energy"),
     path("v1/", include(router.urls)),
     re_path("", problems.not_found),
 ]

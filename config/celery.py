@@ -33,6 +33,12 @@ app.conf.beat_schedule = {
     "advance homes": {"task": "onboarding.tasks.advance_homes", "schedule": 30.0, "options": {"expires": 30}},
     "send invitations": {"task": "onboarding.tasks.send_invitations", "schedule": 10.0, "options": {"expires": 10}},
     "ask to reconnect": {"task": "onboarding.tasks.ask_to_reconnect", "schedule": 60.0, "options": {"expires": 60}},
+    "deliver webhooks": {"task": "onboarding.tasks.deliver_webhooks", "schedule": 2.0, "options": {"expires": 4}},
+    "forget deliveries": {
+        "task": "onboarding.tasks.forget_deliveries",
+        "schedule": 3600.0,
+        "options": {"expires": 600},
+    },
     "warn": {"task": "onboarding.tasks.warn", "schedule": 3600.0, "options": {"expires": 600}},
     "settle enrollments": {
         "task": "onboarding.tasks.settle_enrollments",

@@ -1,4 +1,4 @@
-"""Mails about what stops, or soon will: accounts that need their owner, keys and consents that expire."""
+"""Mails about what stops, or soon will: accounts that need their owner, webhooks, keys and consents that expire."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from gateways.models import Partner
 from ingest.models import Connection, VendorCredential
 from onboarding import emails, letters, notices
 from onboarding.emails import Letter
-from onboarding.models import Consent, Notice
+from onboarding.models import Consent, Notice, WebhookEndpoint
 
 log = structlog.get_logger(__name__)
 
 RECONNECT, CREDENTIAL, CONSENT = "reconnect", "credential expires", "consent expires"
+WEBHOOK = "webhook paused"
 DAYS_BEFORE = (3, 14)
 _NEWS = timedelta(days=7)
 
@@ -28,6 +29,13 @@ def ask_to_reconnect(*, now: datetime) -> int:
     ).select_related("owner", "partner__join_page")
     told = set(Notice.objects.filter(kind=RECONNECT, sent_at__gt=now - 2 * _NEWS).values_list("about", flat=True))
     return sum(_ask(connection, now) for connection in lost if _incident(connection) not in told)
+
+
+def tell_of_paused_webhooks(*, now: datetime) -> int:
+    """Tell staff of each webhook that we paused, once for each time; return how many mails left."""
+    paused = WebhookEndpoint.objects.filter(paused_at__gt=now - _NEWS, paused_at__lte=now)
+    ours = paused.exclude(paused_reason=WebhookEndpoint.Reason.BY_HAND)
+    return sum(_tell_of_webhook(endpoint, now) for endpoint in ours.select_related("partner__join_page"))
 
 
 def warn_of_credentials(*, now: datetime) -> int:
@@ -59,6 +67,18 @@ def _ask(connection: Connection, now: datetime) -> bool:
         to=[owner.email] if owner else notices.responsible(connection.partner),
         language=notices.language_of(owner) if owner else settings.LANGUAGE_CODE,
         partner=connection.partner,
+        now=now,
+    )
+
+
+def _tell_of_webhook(endpoint: WebhookEndpoint, now: datetime) -> bool:
+    return _send(
+        WEBHOOK,
+        f"{endpoint.uid} since {endpoint.paused_at:%Y-%m-%d %H:%M:%S}",
+        lambda: letters.webhook_paused(endpoint),
+        to=notices.responsible(endpoint.partner),
+        language=settings.LANGUAGE_CODE,
+        partner=endpoint.partner,
         now=now,
     )
 

@@ -16,7 +16,7 @@ from gateways.models import Partner
 from ingest import vendors
 from ingest.models import Connection, VendorCredential
 from onboarding.emails import Letter, absolute
-from onboarding.models import Consent, Invitation, Journey
+from onboarding.models import Consent, Invitation, Journey, WebhookEndpoint
 
 _STOP_SALT = "no more reminders"
 
@@ -96,6 +96,19 @@ def credential_expires(credential: VendorCredential, days: int) -> Letter:
         ],
         link=absolute(reverse("admin:ingest_vendorcredential_change", args=[credential.pk])),
         link_text="Replace the keys",
+    )
+
+
+def webhook_paused(endpoint: WebhookEndpoint) -> Letter:
+    """Tell a partner's staff that events are not delivered to their own system any more."""
+    return Letter(
+        subject=f"Webhook paused: {endpoint}",
+        paragraphs=[
+            f"{endpoint.host} {endpoint.get_paused_reason_display()}: events are not delivered to it any more.",
+            "Nothing is lost. Mend it, then test or resume it here, and it gets everything since, in order.",
+        ],
+        link=absolute(reverse("admin:onboarding_webhookendpoint_change", args=[endpoint.pk])),
+        link_text="Open the webhook",
     )
 
 

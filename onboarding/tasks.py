@@ -11,6 +11,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
 
 from onboarding import advancing, alerts, deletion, enrollments, expiry, invitation_mails, reminders
+from onboarding.webhooks import deliveries, sending
 
 
 def _until() -> float:
@@ -31,8 +32,10 @@ def send_invitations(**_: Any) -> None:
 
 @shared_task
 def ask_to_reconnect(**_: Any) -> None:
-    """Write to the owners of accounts that newly need them."""
-    alerts.ask_to_reconnect(now=timezone.now())
+    """Write to the owners of accounts that newly need them, and to staff whose webhooks were paused."""
+    now = timezone.now()
+    alerts.ask_to_reconnect(now=now)
+    alerts.tell_of_paused_webhooks(now=now)
 
 
 @shared_task
@@ -59,6 +62,18 @@ def forget_trips(**_: Any) -> None:
 def forget_sessions(**_: Any) -> None:
     """Delete the sessions of browsers whose time is over: whoever looks at a join page has one."""
     SessionStore.clear_expired()
+
+
+@shared_task
+def deliver_webhooks(**_: Any) -> None:
+    """Deliver events to partners' webhooks."""
+    sending.deliver_due(clock=timezone.now, until=_until())
+
+
+@shared_task
+def forget_deliveries(**_: Any) -> None:
+    """Delete what is known of old deliveries to webhooks, and secrets that sign no more."""
+    deliveries.forget(now=timezone.now())
 
 
 @shared_task

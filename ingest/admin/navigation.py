@@ -27,9 +27,13 @@ _GROUPS = {
         "ingest.GatewayQueue": "outbox", "ingest.Message": "mail", "ingest.Attempt": "error",
         "ingest.PullRun": "download",
     },
+    "Webhooks": {"onboarding.WebhookEndpoint": "webhook", "onboarding.WebhookDelivery": "outgoing_mail"},
     "SEN": {
         "gateways.GatewayType": "category", "gateways.GatewayKey": "vpn_key", "gateways.Wallet": "wallet",
         "gateways.Coordinates": "location_on",
+    },
+    "API": {
+        "gateways.Client": "api", "gateways.GatewayGrant": "verified_user", "gateways.IdempotentRequest": "repeat",
     },
     "Partner": {"gateways.Partner": "domain", "gateways.Membership": "group", "gateways.Event": "history"},
     "Installation": {

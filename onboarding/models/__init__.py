@@ -5,6 +5,7 @@ from onboarding.models.join_page import JoinPage
 from onboarding.models.journey import ChosenSystem, Journey, JourneyEntry
 from onboarding.models.notice import Notice
 from onboarding.models.wallet_challenge import WalletChallenge
+from onboarding.models.webhook import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "ChosenSystem",
@@ -19,4 +20,6 @@ __all__ = [
     "JourneyEntry",
     "Notice",
     "WalletChallenge",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]

@@ -14,7 +14,8 @@ from gateways.models import Gateway, Membership, Partner
 from ingest import credentials, outbox, store
 from ingest.models import Attempt, Connection, Heartbeat, Message, Minute, PullRun
 from onboarding import flows, invitations, journeys, key_trips
-from onboarding.models import ChosenSystem, Enrollment, JoinPage, WalletChallenge
+from onboarding.models import ChosenSystem, Enrollment, JoinPage, WalletChallenge, WebhookDelivery
+from onboarding.webhooks import endpoints
 from tests import factories
 
 
@@ -77,6 +78,14 @@ class Fleet:
             user_reference="user-7", status="active", created_at=now, settled_at=now,
         )  # fmt: skip
 
+    def add_webhook(self) -> None:
+        """Where the partner's events go, and one delivery on its way."""
+        now = timezone.now()
+        self.webhook, _secret = endpoints.create(
+            partner=self.partner, url="http://127.0.0.1:9009/hook", names=["*"], by="test", now=now, name="Backend"
+        )
+        WebhookDelivery.objects.create(endpoint=self.webhook, first=1, last=1, count=1, created_at=now)
+
     @property
     def gateway(self) -> Gateway:
         return self.gateways[0]
@@ -87,6 +96,7 @@ def make_fleet(**fields: Any) -> Fleet:
     fleet.add_home()
     fleet.add_homeowner()
     fleet.add_flow()
+    fleet.add_webhook()
     Minute.objects.create(partner=fleet.partner, at=timezone.now(), delivered=5)
     Heartbeat.objects.get_or_create(name="beat", defaults={"at": timezone.now()})
     return fleet

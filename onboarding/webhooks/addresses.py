@@ -1,0 +1,100 @@
+"""Where webhooks may go: https and public addresses alone; for sandbox partners also http and this machine.
+
+A partner names any host it likes, and its name server says what it likes, something else each time. So a name is looked
+up once for each request, every address it has is checked, and the request goes to those and to no others (`posting`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+
+_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*")
+_CHARACTERS = re.compile(r"[!-~]+")
+_PORTS = {"https": 443, "http": 80}
+_FIRST_FREE_PORT = 1024  # below it are services of the system, which no webhook is
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
+_NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")  # RFC 8215: how they are embedded is a network's own choice
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class AddressRefused(Exception):
+    """Nothing may be sent there."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """The site of a webhook's address."""
+
+    host: str
+    port: int
+
+
+def check_url(url: str, *, sandbox: bool) -> Site:
+    """Return the site of an address that is exactly one and may be a webhook's. Raises ValidationError."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", _PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
+    except ValueError as error:
+        msg = "This is no address of a page."
+        raise ValidationError(msg) from error
+    if not _CHARACTERS.fullmatch(url) or set("\\#<>\"'") & set(url) or "@" in parts.netloc:
+        msg = "The address is one line of ASCII, without user name, # and quotes; other letters as %C3%A5 or xn--."
+        raise ValidationError(msg)
+    if parts.scheme not in ({"https", "http"} if sandbox else {"https"}) or not url.startswith(f"{parts.scheme}://"):
+        msg = "The address begins with https://; http:// is for sandbox partners."
+        raise ValidationError(msg)
+    if not _is_host(host):
+        msg = "The address needs the name of your site, as it is."
+        raise ValidationError(msg)
+    if port != _PORTS[parts.scheme] and port < _FIRST_FREE_PORT:
+        msg = f"The port is {_PORTS[parts.scheme]}, or {_FIRST_FREE_PORT} and above."
+        raise ValidationError(msg)
+    return Site(host, port)
+
+
+def resolve(site: Site, *, sandbox: bool) -> tuple[str, ...]:
+    """Look a site up, once, and return its addresses. Raises AddressRefused if one of them is not public."""
+    try:
+        found = socket.getaddrinfo(site.host, site.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        msg = f"{site.host} is not known to the name servers."
+        raise AddressRefused(msg) from error
+    addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+    if not addresses or not all(_may_be_reached(ipaddress.ip_address(one), sandbox) for one in addresses):
+        msg = f"{site.host} has an address that is not public: nothing is sent there."
+        raise AddressRefused(msg)
+    return addresses
+
+
+def is_public(address: Address) -> bool:
+    """Return whether an address is one of the internet, and does not stand for an IPv4 address that is none."""
+    if not address.is_global or address.is_multicast or address.is_reserved:
+        # Also IPv4-mapped addresses (::ffff:0:0/96) and Teredo's (2001::/32), whatever is in them.
+        return False
+    if isinstance(address, ipaddress.IPv4Address):
+        return True
+    if address in _NAT64_LOCAL:
+        return False
+    inner = ipaddress.IPv4Address(address.packed[-4:]) if address in _NAT64 else address.sixtofour
+    return inner is None or is_public(inner)
+
+
+def _may_be_reached(address: Address, sandbox: bool) -> bool:  # noqa: FBT001
+    return is_public(address) or (sandbox and address.is_loopback)
+
+
+def _is_host(host: str) -> bool:
+    """Tell names and addresses in their usual form from what programs read differently, such as 127.1 and 0x7f.1."""
+    if ":" not in host and not host.rpartition(".")[2][:1].isdigit():
+        return _NAME.fullmatch(host) is not None
+    try:
+        return str(ipaddress.ip_address(host)) == host
+    except ValueError:
+        return False
