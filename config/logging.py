@@ -76,6 +76,9 @@ def settings(*, log_format: str, level: str) -> dict[str, Any]:
             "celery.beat": {"level": "WARNING"},
             # It logs whole addresses; Enphase takes keys, codes and refresh tokens in them.
             "urllib3": {"level": "CRITICAL"},
+            # On DEBUG they log codes and whom a request was for.
+            "oauthlib": {"level": "INFO"},
+            "oauth2_provider": {"level": "INFO"},
         },
     }
 

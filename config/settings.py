@@ -209,6 +209,9 @@ PASSWORD_HASHERS = [*global_settings.PASSWORD_HASHERS, "gateways.oauth.hashers.C
 OAUTH2_PROVIDER_APPLICATION_MODEL = "gateways.Client"
 # RFC 9700 is the checklist, docs/oauth.md says what shows each line of it.
 OAUTH2_PROVIDER = {
+    "OAUTH2_SERVER_CLASS": "gateways.oauth.server.Server",
+    "OAUTH2_BACKEND_CLASS": "gateways.oauth.server.Core",
+    "OAUTH2_VALIDATOR_CLASS": "gateways.oauth.validator.Validator",
     "SCOPES_BACKEND_CLASS": "gateways.oauth.scopes.PerClient",
     "CLIENT_SECRET_HASHER": "pbkdf2_sha256_client",
     "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,

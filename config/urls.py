@@ -9,6 +9,8 @@ from django.urls import include, path
 from django.views.i18n import set_language
 
 from config import health, metrics
+from gateways.api.jwks import jwks_of_gateway
+from gateways.oauth import views as oauth
 from onboarding.views.reauthentication import asked_again
 
 # Staff sign in through allauth, which knows second factors, passkeys and rate limits.
@@ -20,6 +22,11 @@ urlpatterns = [
     path("metrics", metrics.metrics),
     path("admin/", admin.site.urls),
     path("api/", include("config.api")),
+    path("oauth/", include("config.oauth")),
+    path(".well-known/oauth-authorization-server", oauth.server_metadata),
+    path(".well-known/oauth-protected-resource", oauth.resource_metadata),
+    path("gateways/<str:gateway>/jwks.json", jwks_of_gateway, name="jwks"),
+    path("", include("gateways.crypto_api")),
     # allauth asks nobody before it sets a first password, which all its other questions then take.
     path("accounts/password/set/", asked_again(account.password_set), name="account_set_password"),
     path("accounts/", include("allauth.urls")),

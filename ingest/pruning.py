@@ -1,4 +1,7 @@
-"""Deleting what is older than a partner keeps: readings, delivered messages with their attempts, pulls, quotas."""
+"""Deleting what is older than a partner keeps: readings, delivered messages with their attempts, pulls, quotas.
+
+And what is over: tokens of clients, answers that are kept in case a request comes again.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from datetime import datetime, timedelta
 from django.db.models import Max, QuerySet
 
 from gateways.models import Partner
+from gateways.oauth import pruning as oauth
+from gateways.rest import idempotency
 from ingest import partitions
 from ingest.models import BudgetUse, Der, Message, Minute, PullRun, Reading
 
@@ -36,6 +41,8 @@ def prune(*, now: datetime, until: float) -> dict[str, int]:
         deleted["readings"] += _delete_readings(partner, before, until)
         deleted["messages"] += _delete(messages, until)
         deleted["pull_runs"] += _delete(runs, until)
+    oauth.prune()
+    idempotency.prune(now=now)
     BudgetUse.objects.filter(period_start__lt=now - timedelta(days=_QUOTA_DAYS)).delete()
     Minute.objects.filter(at__lt=now - timedelta(days=_MINUTE_DAYS)).delete()
     return deleted

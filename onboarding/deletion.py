@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from gateways import actions, events
 from gateways.events import By
 from gateways.models import Gateway, Membership, Partner, Wallet
+from gateways.oauth import grants
 from ingest import connections, locks
 from ingest.models import Connection, Der, GatewayQueue, Message, Reading, System
 from onboarding.models import Consent, Invitation, JoinSession, Journey, WalletChallenge
@@ -67,6 +68,7 @@ def delete_for(*, user: User, partner: Partner, by: By, now: datetime) -> None:
     Wallet.objects.filter(pk__in=wallets, gateways=None).exclude(
         pk__in=Journey.objects.exclude(wallet=None).values("wallet")
     ).delete()
+    grants.forget(user=user, partner=partner, by=by, now=now)
     events.record(
         partner=partner, name=events.HOMEOWNER_DELETED, subject=f"user:{user.pk}", by=by, now=now,
         data={"gateways": [home.serial for home in homes]},

@@ -17,7 +17,7 @@ from typing import IO, Any
 import orjson
 from django.contrib.auth.models import User
 
-from gateways.models import Gateway
+from gateways.models import Gateway, GatewayGrant
 from gateways.spreadsheets import cell
 from ingest.models import Connection, Der, Message, Reading
 from ingest.readings import VALUES
@@ -100,6 +100,15 @@ def _consents(user: User) -> Iterator[_Row]:
         )  # fmt: skip
 
 
+def _apps(user: User) -> Iterator[_Row]:
+    rows = GatewayGrant.objects.filter(user=user).select_related("client__partner", "gateway")
+    for row in rows.order_by("given_at", "pk"):
+        yield (
+            row.client.name, row.client.partner.name, row.gateway.serial, row.scopes, row.given_at, row.last_used_at,
+            row.ended_at,
+        )  # fmt: skip
+
+
 def _journeys(user: User) -> Iterator[_Row]:
     for journey in Journey.objects.filter(user=user).select_related("partner").order_by("created_at", "pk"):
         for entry in journey.entries.all():
@@ -158,6 +167,7 @@ TABLES = (
         ),
         _consents,
     ),
+    Table("apps", ("app", "partner", "home", "may", "given_at", "last_used_at", "ended_at"), _apps),
     Table("journeys", ("journey", "partner", "at", "what", "detail"), _journeys),
     Table(
         "sent",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from onboarding.views import home, my_consents, my_data, my_place, reconnect
+from onboarding.views import home, my_apps, my_consents, my_data, my_place, reconnect
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("consents/<uuid:uid>/stop/<slug:purpose>/", my_consents.stop, name="home_stop"),
     path("consents/<uuid:uid>/disconnect/", my_consents.disconnect, name="home_disconnect"),
     path("consents/<uuid:uid>/reconnect/", reconnect.reconnect, name="home_reconnect"),
+    path("consents/apps/<slug:client>/stop/", my_apps.stop_app, name="home_stop_app"),
     path("data/", my_data.my_data, name="home_data"),
     path("data/my-data.zip", my_data.download_csv, name="home_csv"),
     path("data/my-data.json", my_data.download_json, name="home_json"),

@@ -59,6 +59,11 @@ def system_of(gateway: Gateway) -> System | None:
     return getattr(gateway, "system", None)
 
 
+def name_of(gateway: Gateway) -> str:
+    """Return what a homeowner calls a home."""
+    return str(system_of(gateway) or gateway.name or gateway.serial)
+
+
 def ders_of(system: System) -> list[Der]:
     """Return the DERs of a home in the order in which people think of them, without those that are not shared."""
     order = list(Kind)

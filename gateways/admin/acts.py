@@ -112,7 +112,7 @@ def created(admin: Any, request: HttpRequest, form: ActForm) -> Model | None:
     try:
         row: Model = admin.create(by=request.user, now=timezone.now(), **form.cleaned_data)
     except admin.refusals as error:
-        form.add_error(None, "; ".join(_reasons(error)))
+        form.add_error(None, "; ".join(reasons(error)))
         return None
     messages.success(request, f"{row} was added.")
     return row
@@ -155,7 +155,7 @@ def _do(
         try:
             remark = method(admin, row, by=request.user, now=timezone.now(), **answers)
         except admin.refusals as error:
-            refused += [reason if reason.startswith(name) else f"{name}: {reason}" for reason in _reasons(error)]
+            refused += [reason if reason.startswith(name) else f"{name}: {reason}" for reason in reasons(error)]
         else:
             remarks.append(f"{name}: {remark}" if remark else "")
     if remarks:
@@ -172,7 +172,7 @@ def _tell(request: HttpRequest, level: int, texts: Sequence[str]) -> None:
         messages.add_message(request, level, f"… and {len(texts) - _REFUSALS_SHOWN} more.")
 
 
-def _reasons(error: Exception) -> list[str]:
+def reasons(error: Exception) -> list[str]:
     """Return what a refusal says, with the next step where its class knows one."""
     if isinstance(error, ValidationError):
         return list(error.messages)

@@ -136,6 +136,10 @@ class PartnerAdmin(ModelAdmin):
         row = acts.created(self, request, form)
         if row is None:
             return acts.ask(self, request, form, title=f"Add {self.opts.verbose_name}", button="Add")
+        return self.added(request, row)
+
+    def added(self, request: HttpRequest, row: Any) -> HttpResponse:
+        """Return what is answered when a row was added."""
         return HttpResponseRedirect(self.next_page(request, row))
 
     def next_page(self, request: HttpRequest, row: Any) -> str:  # noqa: ARG002  a hook

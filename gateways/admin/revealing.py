@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -23,6 +23,30 @@ REVEAL = Act(
 )  # fmt: skip
 
 
+def action(about: Act) -> Callable[[Any, HttpRequest, QuerySet[Any]], HttpResponse | None]:
+    """Return the admin action that shows the secrets of one row once, to an owner with a second factor just given."""
+
+    def reveal(self: Any, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        row = self.limit(queryset, request, Duty.GOVERN).first() if queryset.count() == 1 else None
+        if row is None:
+            messages.error(request, f"Choose one {self.opts.verbose_name} of a partner that you are an owner of.")
+            return None
+        if not second_factor.given_recently(request):
+            return second_factor.ask(request, then=columns.page(row))
+        if "confirmed" not in request.POST:
+            selected = {"rows": [row], "act": about, "checkbox": ACTION_CHECKBOX_NAME, "one": True}
+            return acts.ask(self, request, None, title=about.label, button=about.label, **selected)
+        try:
+            revealed = self.plain_of(row, by=request.user, now=timezone.now())
+        except self.refusals as error:
+            messages.error(request, "; ".join(acts.reasons(error)))
+            return None
+        return page(self, request, row, revealed)
+
+    vars(reveal).update(act=about, short_description=about.label, allowed_permissions=("govern",))
+    return reveal
+
+
 class Revealing:
     """What an admin class of rows with secrets is besides a PartnerAdmin; its `actions` name `reveal`."""
 
@@ -34,28 +58,11 @@ class Revealing:
         may: bool = self.may(request, Duty.GOVERN)
         return may
 
-    def reveal(self: Any, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        """Show the secrets of one row once, to an owner who has just given the second factor."""
-        row = self.limit(queryset, request, Duty.GOVERN).first() if queryset.count() == 1 else None
-        if row is None:
-            messages.error(request, f"Choose one {self.opts.verbose_name} of a partner that you are an owner of.")
-            return None
-        if not second_factor.given_recently(request):
-            return second_factor.ask(request, then=columns.page(row))
-        if "confirmed" not in request.POST:
-            selected = {"rows": [row], "act": REVEAL, "checkbox": ACTION_CHECKBOX_NAME, "one": True}
-            return acts.ask(self, request, None, title=REVEAL.label, button=REVEAL.label, **selected)
-        try:
-            revealed = self.plain_of(row, by=request.user, now=timezone.now())
-        except self.refusals as error:
-            messages.error(request, str(error))
-            return None
-        return _page(self, request, row, revealed)
-
-    vars(reveal).update(act=REVEAL, short_description=REVEAL.label, allowed_permissions=("govern",))
+    reveal = action(REVEAL)
 
 
-def _page(admin: Any, request: Any, row: Any, revealed: Sequence[tuple[str, str]]) -> HttpResponse:
+def page(admin: Any, request: Any, row: Any, revealed: Sequence[tuple[str, str]]) -> HttpResponse:
+    """Return the page that shows secrets, which nobody keeps."""
     context = {
         **admin.admin_site.each_context(request),
         "title": f"Keys of {row}",
@@ -64,6 +71,6 @@ def _page(admin: Any, request: Any, row: Any, revealed: Sequence[tuple[str, str]
         "back": columns.page(row),
         "revealed": revealed,
     }
-    page = TemplateResponse(request, "admin/revealed.html", context)
-    patch_cache_control(page, no_store=True, private=True)
-    return page
+    shown = TemplateResponse(request, "admin/revealed.html", context)
+    patch_cache_control(shown, no_store=True, private=True)
+    return shown

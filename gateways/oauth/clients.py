@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -17,6 +18,8 @@ from gateways.oauth import scopes
 from gateways.rest import versions
 
 _RATE = 600
+_SANDBOX = Partner.Environment.SANDBOX
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @transaction.atomic
@@ -56,7 +59,7 @@ def create_app(
     Raises ValidationError.
     """
     client = Client(
-        partner=partner, name=name, redirect_uris=" ".join(redirect_uris),
+        partner=partner, name=name, redirect_uris=_redirects(partner, redirect_uris),
         client_type=Client.CLIENT_PUBLIC if public else Client.CLIENT_CONFIDENTIAL,
         authorization_grant_type=Client.GRANT_AUTHORIZATION_CODE, api_version=versions.LATEST,
         allowed_scopes=_checked(allowed_scopes, frozenset(scopes.HOMEOWNERS)), requests_per_minute=requests_per_minute,
@@ -66,9 +69,39 @@ def create_app(
 
 
 @transaction.atomic
+def change(
+    *,
+    client: Client,
+    name: str,
+    allowed_scopes: Collection[str],
+    requests_per_minute: int,
+    by: By,
+    now: datetime,
+    redirect_uris: Collection[str] = (),
+) -> None:
+    """Allow a client more or less, also to the tokens it has. Raises ValidationError."""
+    client = _locked(client)
+    client.name, client.requests_per_minute = name, requests_per_minute
+    client.allowed_scopes = _checked(allowed_scopes, scopes.most(client))
+    client.redirect_uris = _redirects(client.partner, redirect_uris) if client.acts_for_homeowners else ""
+    client.full_clean()
+    client.save()
+    _record(
+        client, events.CLIENT_CHANGED, by, now, called=name, scopes=client.allowed_scopes,
+        redirect_uris=client.redirect_uris.split(), requests_per_minute=requests_per_minute,
+    )  # fmt: skip
+
+
+@transaction.atomic
 def renew_secret(*, client: Client, by: By, now: datetime) -> str:
-    """Give a client another secret, shown this once; the one before opens nothing any more. Its tokens live on."""
-    client = Client.objects.select_for_update(of=("self",)).select_related("partner").get(pk=client.pk)
+    """Give a client another secret, shown this once; the one before opens nothing any more. Its tokens live on.
+
+    Raises ValidationError for a client that has none, or is disabled.
+    """
+    client = _locked(client)
+    if client.client_type == Client.CLIENT_PUBLIC:
+        msg = "This app keeps no secret: PKCE stands in for it."
+        raise ValidationError(msg)
     secret: str = generate_client_secret()
     client.client_secret = secret
     client.save()
@@ -88,6 +121,28 @@ def forget_tokens(client: Client, **of: object) -> None:
     """Delete a client's tokens and codes, those of a `user` only where one is given."""
     for model in (get_refresh_token_model(), get_access_token_model(), get_grant_model()):
         model.objects.filter(application=client, **of).delete()
+
+
+def _locked(client: Client) -> Client:
+    found = Client.objects.select_for_update(of=("self",)).select_related("partner").get(pk=client.pk)
+    if found.disabled_at:
+        msg = "This client is disabled, for good: make another one."
+        raise ValidationError(msg)
+    return found
+
+
+def _redirects(partner: Partner, uris: Collection[str]) -> str:
+    """Return redirect URIs as a client keeps them: https, and in the sandbox also http to one's own machine."""
+    known = " ".join(uris).split()
+    for uri in known:
+        try:
+            parts = urlsplit(uri)
+        except ValueError as error:
+            raise ValidationError({"redirect_uris": f"{uri} is no address."}) from error
+        if parts.scheme == "http" and not (partner.environment == _SANDBOX and parts.hostname in _LOOPBACK):
+            msg = f"{uri} has to begin with https://; only in the sandbox, and to localhost, http:// will do."
+            raise ValidationError({"redirect_uris": msg})
+    return " ".join(known)
 
 
 def _checked(asked: Collection[str], most: frozenset[str]) -> list[str]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from gateways import events
 from gateways.events import By
-from gateways.models import Client, Gateway, GatewayGrant
+from gateways.models import Client, Gateway, GatewayGrant, Partner
 from gateways.oauth import clients
+
+_NOTED_EVERY = timedelta(minutes=5)
 
 
 def homes_of(user: User, client: Client) -> QuerySet[Gateway]:
@@ -21,15 +25,32 @@ def homes_of(user: User, client: Client) -> QuerySet[Gateway]:
 
 
 def active(user: User) -> QuerySet[GatewayGrant]:
-    """Return what a homeowner lets apps do now."""
+    """Return what a homeowner lets apps do now, for homes that are still theirs."""
     mine = GatewayGrant.objects.filter(user=user, ended_at=None, gateway__owner=user, client__disabled_at=None)
-    return mine.select_related("client__partner", "gateway")
+    return mine.exclude(gateway__status=Gateway.Status.RELEASED).select_related("client__partner", "gateway")
+
+
+def scopes_of(*, client: Client, user: User) -> frozenset[str]:
+    """Return what a homeowner lets a client do now, whatever its tokens were once given for."""
+    given = active(user).filter(client=client).values_list("scopes", flat=True)
+    return frozenset(scope for scopes in given for scope in scopes)
+
+
+def note_use(*, client: Client, user: User, now: datetime) -> None:
+    """Note that a client uses what it was given; the time is right to some minutes."""
+    stale = Q(last_used_at=None) | Q(last_used_at__lt=now - _NOTED_EVERY)
+    GatewayGrant.objects.filter(stale, client=client, user=user, ended_at=None).update(last_used_at=now)
 
 
 @transaction.atomic
 def give(*, user: User, client: Client, gateways: Collection[Gateway], scopes: Collection[str], now: datetime) -> None:
-    """Let a client act for these homes of a homeowner, and for no other: what was agreed to before is replaced."""
+    """Let a client act for these homes of a homeowner, and for no other: what was agreed to before is replaced.
+
+    Raises ValidationError for no home, and for one that is not theirs to give.
+    """
     events.lock(client.partner_id)
+    if not gateways or {gateway.pk for gateway in gateways} - set(homes_of(user, client).values_list("pk", flat=True)):
+        raise ValidationError(_("Tick at least one home."))
     before = GatewayGrant.objects.filter(client=client, user=user, ended_at=None)
     _end(before.select_related("client__partner", "gateway"), user, now)
     for gateway in gateways:
@@ -46,6 +67,15 @@ def end(*, client: Client, user: User, by: By, now: datetime) -> None:
     living = GatewayGrant.objects.filter(client=client, user=user, ended_at=None)
     _end(living.select_related("client__partner", "gateway"), by, now)
     clients.forget_tokens(client, user=user)
+
+
+@transaction.atomic
+def forget(*, user: User, partner: Partner, by: By, now: datetime) -> None:
+    """Take everything back that a homeowner let the clients of a partner do, and forget that it was ever given."""
+    given = GatewayGrant.objects.filter(user=user, client__partner=partner)
+    for client in Client.objects.filter(pk__in=given.values("client")).select_related("partner"):
+        end(client=client, user=user, by=by, now=now)
+    given.delete()
 
 
 def _end(living: QuerySet[GatewayGrant], by: By, now: datetime) -> None:

@@ -63,5 +63,9 @@ class PerClient(BaseScopes):
 
 def allowed(client: Client) -> list[str]:
     """Return what a client may ask for: never more than clients of its kind may have."""
-    most = frozenset(HOMEOWNERS) if client.acts_for_homeowners else BACKENDS
-    return [scope for scope in ALL if scope in most and scope in client.allowed_scopes]
+    return [scope for scope in ALL if scope in most(client) and scope in client.allowed_scopes]
+
+
+def most(client: Client) -> frozenset[str]:
+    """Return what clients of its kind may be allowed."""
+    return frozenset(HOMEOWNERS) if client.acts_for_homeowners else BACKENDS

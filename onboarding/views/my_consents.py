@@ -26,6 +26,7 @@ from ingest.models import Connection, GatewayQueue
 from ingest.readings import Kind
 from onboarding import consent_texts, consents, my_homes, my_sharing
 from onboarding.models import Consent
+from onboarding.views import my_apps
 from onboarding.views.home import user_of
 
 
@@ -68,7 +69,9 @@ class SharingForm(forms.Form):
 @require_GET
 def my_consents(request: HttpRequest) -> HttpResponse:
     rows = [_shared(connection) for connection in my_homes.connections_of(user_of(request))]
-    return render(request, "home/consents.html", {"rows": rows, "not_shared": consent_texts.NOT_SHARED})
+    apps = my_apps.apps_of(user_of(request))
+    context = {"rows": rows, "apps": apps, "not_shared": consent_texts.NOT_SHARED}
+    return render(request, "home/consents.html", context)
 
 
 @login_required

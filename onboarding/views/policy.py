@@ -18,7 +18,12 @@ def let_leave_for(response: HttpResponseBase, *, partner: Partner, vendor: str) 
     A vendor may send browsers on to another host of its own to sign in, so its neighbors in the domain are let in too.
     """
     hosts = connections.urls(Connection(partner=partner, vendor=vendor)).values()
-    sources = sorted({source for url in hosts for source in _sources(url)})
+    let_leave_to(response, *hosts)
+
+
+def let_leave_to(response: HttpResponseBase, *urls: str) -> None:
+    """Let a form of this page end at these addresses, and where their sites send browsers on to."""
+    sources = sorted({source for url in urls for source in _sources(url)})
     response._csp_update = {"form-action": sources}  # type: ignore[attr-defined]  # noqa: SLF001  django-csp's own way
 
 

@@ -1,0 +1,139 @@
+"""What clients call: token, revocation (RFC 7009), introspection (RFC 7662), metadata (RFC 8414, RFC 9728)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import cache_control
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_POST
+
+from gateways.oauth import scopes, tokens
+from gateways.oauth.server import GRANT_TYPES, core
+
+_BY_SECRET = ["client_secret_basic", "client_secret_post"]
+
+
+@csrf_exempt
+@sensitive_post_parameters()
+@require_POST
+def token(request: HttpRequest) -> HttpResponse:
+    """Give tokens for a code, a refresh token, or a client's own id and secret (RFC 6749, 3.2)."""
+    return _answer(request, core().create_token_response)
+
+
+@csrf_exempt
+@sensitive_post_parameters()
+@require_POST
+def revoke(request: HttpRequest) -> HttpResponse:
+    """End a token of the client that asks; one that is not its own, or none, changes nothing."""
+    return _answer(request, core().create_revocation_response)
+
+
+@csrf_exempt
+@sensitive_post_parameters()
+@require_POST
+def introspect(request: HttpRequest) -> HttpResponse:
+    """Tell a client that has a secret whether an access token of a client of its own partner is good, and for what."""
+    return _answer(request, _introspection)
+
+
+@require_GET
+@cache_control(public=True, max_age=300)
+def server_metadata(_request: HttpRequest) -> HttpResponse:
+    """Describe the authorization server (RFC 8414): what is served, and nothing else."""
+    document = {
+        "issuer": settings.PUBLIC_URL,
+        "authorization_endpoint": _url("authorize"),
+        "token_endpoint": _url("token"),
+        "revocation_endpoint": _url("revoke-token"),
+        "introspection_endpoint": _url("introspect"),
+        "scopes_supported": list(scopes.ALL),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": list(GRANT_TYPES),
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": [*_BY_SECRET, "none"],
+        "revocation_endpoint_auth_methods_supported": [*_BY_SECRET, "none"],
+        "introspection_endpoint_auth_methods_supported": _BY_SECRET,
+        "authorization_response_iss_parameter_supported": True,
+        "ui_locales_supported": [code for code, _name in settings.LANGUAGES],
+    }
+    return _for_everybody(document)
+
+
+@require_GET
+@cache_control(public=True, max_age=300)
+def resource_metadata(_request: HttpRequest) -> HttpResponse:
+    """Describe the API as a protected resource (RFC 9728): who gives tokens for it, and where they go."""
+    document = {
+        "resource": settings.PUBLIC_URL,
+        "authorization_servers": [settings.PUBLIC_URL],
+        "scopes_supported": list(scopes.ALL),
+        "bearer_methods_supported": ["header"],
+        "resource_name": "Partner portal",
+    }
+    return _for_everybody(document)
+
+
+def _introspection(request: HttpRequest) -> tuple[str, dict[str, str], Any, int]:
+    client = core().client_of(request)
+    if client is None:
+        return "", {}, {"error": "invalid_client"}, 401
+    given = request.POST.get("token", "")
+    if not given:
+        return "", {}, {"error": "invalid_request", "error_description": "Missing token parameter."}, 400
+    found = tokens.look_up(given, now=timezone.now())
+    if found is None or found.caller.partner != client.partner:
+        return "", {}, {"active": False}, 200
+    return "", {}, {
+        "active": True, "client_id": found.caller.client.client_id, "scope": " ".join(sorted(found.caller.scopes)),
+        "token_type": "Bearer", "exp": int(found.expires.timestamp()), "iss": settings.PUBLIC_URL,
+    }, 200  # fmt: skip
+
+
+def _answer(request: HttpRequest, respond: Callable[[HttpRequest], Any]) -> HttpResponse:
+    """Answer a client in one transaction, as JSON that nobody keeps (RFC 6749, 5.1)."""
+    if trouble := _trouble(request):
+        body, status, headers = {"error": "invalid_request", "error_description": trouble}, 400, {}
+    else:
+        with transaction.atomic():
+            _url, headers, body, status = respond(request)
+    if isinstance(body, dict):
+        response: HttpResponse = JsonResponse(body, status=status)
+    else:
+        response = HttpResponse(body or "", status=status, content_type="application/json")
+    for name, value in headers.items():
+        response[name] = value
+    response["Cache-Control"], response["Pragma"] = "no-store", "no-cache"
+    if status == 401:
+        response["WWW-Authenticate"] = 'Basic realm="oauth"'
+    return response
+
+
+def _trouble(request: HttpRequest) -> str:
+    """Return what the libraries behind would stumble over: logs keep addresses, and databases take no NUL."""
+    if request.META["QUERY_STRING"]:
+        return "URL query parameters are not allowed"
+    texts = [text for name, values in request.POST.lists() for text in (name, *values)]
+    if any("\0" in text for text in texts) or not request.headers.get("Authorization", "").isascii():
+        return "The request holds a character that none of its parameters has."
+    if repeated := [name for name, values in request.POST.lists() if len(values) > 1 and name != "resource"]:
+        return f"Duplicate {', '.join(sorted(repeated))} parameter."
+    return ""
+
+
+def _url(name: str) -> str:
+    return settings.PUBLIC_URL + reverse(f"oauth2_provider:{name}")
+
+
+def _for_everybody(document: dict[str, Any]) -> JsonResponse:
+    # Apps that run in a browser look it up, too; there is nothing of anybody in it.
+    return JsonResponse(document, headers={"Access-Control-Allow-Origin": "*"})
