@@ -14,16 +14,22 @@ from gateways.api.personal import Personal
 from gateways.api.registration import Registration
 from gateways.rest import problems
 from ingest.api import passthrough
+from ingest.api.credentials import VendorCredentials
 from ingest.api.ders import SN, Ders, GatewayDers
 from ingest.api.energy import Energy
+from ingest.api.gateways import AtSen, Queues
+from ingest.api.messages import MESSAGE_ID, Attempts, Messages
 from ingest.api.statistics import Statistics
 from ingest.api.systems import Systems
 from ingest.api.telemetry import Telemetry
+from ingest.api.vendors import Vendors
+from onboarding.api.connections import Connections
 from onboarding.api.enrollments import Enrollments
 from onboarding.api.flows import JoinFlows
 from onboarding.api.webhooks import WEBHOOK_ID, WebhookDeliveries, Webhooks
 
 router = SimpleRouter(trailing_slash=False)
+router.register("connections", Connections, basename="connections")
 router.register(f"ders/(?P<sn>{SN})/telemetry", Telemetry, basename="telemetry")
 router.register("ders", Ders, basename="ders")
 router.register("enrollments", Enrollments, basename="enrollments")
@@ -33,15 +39,21 @@ router.register(rf"gateway-types/(?P<prefix>{PREFIX})/keys", TypeKeys, basename=
 router.register("gateways/registration", Registration, basename="registration")
 router.register("gateways", Gateways, basename="gateways")
 router.register("gateways", Personal, basename="gateway")
+router.register("gateways", AtSen, basename="gateway-at-sen")
+router.register("gateways", Queues, basename="gateway-queue")
 router.register(rf"gateways/(?P<gateway>{GATEWAY_ID})/keys", GatewayKeys, basename="gateway-keys")
 router.register(f"gateways/(?P<gateway>{GATEWAY_ID})/ders", GatewayDers, basename="gateway-ders")
 router.register(f"gateways/(?P<gateway>{GATEWAY_ID})/statistics", Statistics, basename="statistics")
 router.register("join-flows", JoinFlows, basename="join-flows")
+router.register("messages", Messages, basename="messages")
+router.register(rf"messages/(?P<message>{MESSAGE_ID})/attempts", Attempts, basename="message-attempts")
 router.register("sites", passthrough.Sites, basename="sites")
 router.register("solar-inverters", passthrough.SolarInverters, basename="solar-inverters")
 router.register("batteries", passthrough.Batteries, basename="batteries")
 router.register("meters", passthrough.Meters, basename="meters")
 router.register("systems", Systems, basename="systems")
+router.register("vendor-credentials", VendorCredentials, basename="vendor-credentials")
+router.register("vendors", Vendors, basename="vendors")
 router.register("webhooks", Webhooks, basename="webhooks")
 router.register(rf"webhooks/(?P<webhook>{WEBHOOK_ID})/deliveries", WebhookDeliveries, basename="webhook-deliveries")
 

@@ -9,3 +9,4 @@ class IngestConfig(AppConfig):
 
     def ready(self) -> None:
         from ingest import checks  # noqa: F401, PLC0415  registers the system checks
+        from ingest.api import problems  # noqa: F401, PLC0415  registers what vendors and SEN refuse

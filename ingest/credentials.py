@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import ProtectedError
 
 from gateways import events
 from gateways.events import By
@@ -31,6 +33,7 @@ def add(
 
     `scheme` is one of the vendor's ways in, its first if not given.
     """
+    events.lock(partner.pk)
     credential = VendorCredential(
         partner=partner, vendor=vendor, scheme=vendors.scheme_of(vendor, scheme).name, name=name, expires_at=expires_at
     )
@@ -53,6 +56,44 @@ def renew(*, credential: VendorCredential, secrets: Mapping[str, str], by: By, n
     for connection in waiting.select_related("partner"):
         connections.recover(connection=connection, by=by, now=now)
     return credential
+
+
+@transaction.atomic
+def change(
+    *,
+    credential: VendorCredential,
+    by: By,
+    now: datetime,
+    secrets: Mapping[str, str] | None = None,
+    **changes: Any,
+) -> VendorCredential:
+    """Give a credential another `name` or `expires_at`, and new secrets if there are some. Raises ValidationError."""
+    events.lock(credential.partner_id)
+    if secrets is not None:
+        renew(credential=credential, secrets=secrets, by=by, now=now)
+    credential = VendorCredential.objects.select_for_update(of=("self",)).select_related("partner").get(
+        pk=credential.pk
+    )  # fmt: skip
+    for field, value in changes.items():
+        setattr(credential, field, value)
+    credential.full_clean()
+    credential.save(update_fields=list(changes))
+    if changes:
+        _record(credential, events.CREDENTIAL_CHANGED, by, now, {"changed": sorted(changes)})
+    return credential
+
+
+@transaction.atomic
+def delete(*, credential: VendorCredential, by: By, now: datetime) -> None:
+    """Forget a credential and its secrets. Raises ValidationError while an account or a Join flow needs it."""
+    events.lock(credential.partner_id)
+    try:
+        credential.delete()
+    except ProtectedError as error:
+        msg = "An account or a Join flow still uses this credential: disconnect or delete those first."
+        raise ValidationError(msg) from error
+    data = {"vendor": credential.vendor, "name": credential.name}
+    _record(credential, events.CREDENTIAL_DELETED, by, now, data)
 
 
 @transaction.atomic

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.core.exceptions import ValidationError
 from django.db import connection as database
 from django.db import transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
@@ -56,6 +57,15 @@ class Outcome:
     error: str = ""
     retry_after_s: float | None = None
     held_reason: str = ""
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """A queue, when the oldest of what waits came in, and why it does not go out ("" if it does)."""
+
+    queue: GatewayQueue
+    oldest_at: datetime | None
+    why_waiting: str
 
 
 @transaction.atomic(savepoint=False)  # a message must not be seen before it is counted
@@ -121,7 +131,10 @@ def record(outcomes: Iterable[Outcome], *, vendors: dict[int, str], now: datetim
 @transaction.atomic
 def hold_queue(*, gateway: Gateway, reason: str, by: By, now: datetime) -> None:
     """Hold a gateway's queue until somebody releases it."""
-    GatewayQueue.objects.filter(pk=gateway.pk).update(held_at=now, held_reason=reason[:500], held_by_push=False)
+    queue = GatewayQueue.objects.filter(pk=gateway.pk)
+    if not queue.update(held_at=now, held_reason=reason[:500], held_by_push=False):
+        msg = "It has no queue yet: nothing was ever to be sent for it."
+        raise ValidationError(msg)
     _record_event(gateway, events.QUEUE_HELD, by, now, reason=reason)
 
 
@@ -207,6 +220,15 @@ def oldest_waiting() -> QuerySet[GatewayQueue]:
 def with_oldest(queues: QuerySet[GatewayQueue]) -> QuerySet[GatewayQueue]:
     """Give queues `oldest_at`: when the head of their waiting messages came in, None if nothing waits."""
     return queues.annotate(oldest_at=_head_created_at())
+
+
+def state_of(gateway: Gateway) -> QueueState:
+    """Return how a gateway's queue stands; an empty one where nothing was ever to be sent."""
+    rows = with_oldest(GatewayQueue.objects.filter(pk=gateway.pk).select_related("gateway"))
+    queue = rows.first() or GatewayQueue(gateway=gateway)
+    has_key = queries.active_key(gateway) is not None
+    why = why_waiting(queue, has_key=has_key) if queue.waiting or queue.held_at else ""
+    return QueueState(queue, getattr(queue, "oldest_at", None), why)
 
 
 def why_waiting(queue: GatewayQueue, *, has_key: bool) -> str:

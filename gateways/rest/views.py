@@ -145,7 +145,7 @@ class Endpoint(GenericViewSet[Any]):
             if value:
                 response[name] = value
         response["Vary"] = "Authorization, Accept, Portal-Version"
-        if request.method in {"GET", "HEAD"} and response.status_code == 200 and isinstance(response, Response):
+        if _may_be_kept(request, response):
             response["Cache-Control"] = "private, no-cache"
             response.add_post_render_callback(lambda rendered: _unless_known(request, rendered))
         return response
@@ -177,6 +177,12 @@ class Resource(Endpoint, abstract=True):
         """Keep the rows that the parameters ask for. By itself a parameter's `source` is a look-up, and its value."""
         asked = {name: value for name, value in self.query.items() if name not in {"limit", "cursor"}}
         return rows.filter(**{name: value for name, value in asked.items() if value not in (None, "")})
+
+
+def _may_be_kept(request: Request, response: Any) -> bool:
+    """Return whether a client may keep an answer and ask whether it still holds; a view can say `no-store`."""
+    read = request.method in {"GET", "HEAD"} and response.status_code == 200 and isinstance(response, Response)
+    return read and not response.has_header("Cache-Control")
 
 
 def _unless_known(request: Request, response: Any) -> Any:

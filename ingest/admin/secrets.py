@@ -20,7 +20,7 @@ from gateways import access
 from gateways.access import Duty
 from gateways.admin.acts import ActForm
 from gateways.models import Partner
-from ingest import connections, sealing, vendors
+from ingest import connections, tried, vendors
 from ingest.admin.base import REFUSALS
 from ingest.models import Connection, VendorCredential
 from ingest.vendors.base import AuthScheme, Field, OAuth2Code
@@ -108,9 +108,7 @@ class SecretsForm(ActForm):
         """Ask the vendor what these secrets can see; raises ValidationError with its answer."""
         row = self.whose()
         try:
-            sealing.seal(row, secrets)
-            if vendors.is_used(row.vendor, row.scheme):
-                connections.test_credentials(row, clock=timezone.now)
+            tried.try_secrets(row, secrets, clock=timezone.now)
         except REFUSALS as error:
             raise _not_accepted(error) from error
 

@@ -1,0 +1,84 @@
+"""Secrets are tried at the vendor before they are kept: a mistyped key replaces none that works.
+
+The vendor is asked outside any transaction. All of these raise VendorError and VaultError beside what the action does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from gateways.events import By
+from gateways.models import Partner
+from ingest import connections, credentials, sealing, vendors
+from ingest.models import Connection, VendorCredential
+
+Clock = Callable[[], datetime]
+
+
+def try_secrets(row: VendorCredential | Connection, secrets: Mapping[str, str], *, clock: Clock) -> None:
+    """Ask the vendor what these secrets can see, with a row that is not kept; what nothing uses yet is not tried."""
+    sealing.seal(row, secrets)
+    if vendors.is_used(row.vendor, row.scheme):
+        connections.test_credentials(row, clock=clock)
+
+
+def add_credential(
+    *, partner: Partner, vendor: str, scheme: str, secrets: Mapping[str, str], by: By, clock: Clock, **more: Any
+) -> VendorCredential:
+    """Do what `credentials.add` does, with secrets that work."""
+    whose = {"partner": partner, "vendor": vendor, "scheme": vendors.scheme_of(vendor, scheme).name}
+    try_secrets(VendorCredential(**whose), secrets, clock=clock)
+    return credentials.add(**whose, secrets=secrets, by=by, now=clock(), **more)
+
+
+def change_credential(*, credential: VendorCredential, by: By, clock: Clock, **changes: Any) -> VendorCredential:
+    """Do what `credentials.change` does, with secrets that work."""
+    if (secrets := changes.get("secrets")) is not None:
+        try_secrets(_unsaved(credential), secrets, clock=clock)
+    return credentials.change(credential=credential, by=by, now=clock(), **changes)
+
+
+def connect(
+    *,
+    partner: Partner,
+    vendor: str,
+    label: str,
+    by: By,
+    clock: Clock,
+    scheme: str = "",
+    secrets: Mapping[str, str] | None = None,
+    credential: VendorCredential | None = None,
+) -> Connection:
+    """Do what `connections.connect` does, with secrets or a credential that work."""
+    given = {"vendor": vendor, "scheme": scheme, "secrets": secrets, "credential": credential}
+    used = connections.check_keys(partner=partner, **given)
+    if credential is not None:
+        connections.test_credentials(credential, clock=clock)
+    elif secrets is not None:
+        try_secrets(Connection(partner=partner, vendor=vendor, scheme=used), secrets, clock=clock)
+    return connections.connect(partner=partner, label=label, by=by, now=clock(), **given)
+
+
+def reconnect(
+    *,
+    connection: Connection,
+    by: By,
+    clock: Clock,
+    secrets: Mapping[str, str] | None = None,
+    credential: VendorCredential | None = None,
+) -> Connection:
+    """Do what `connections.reconnect` does, with secrets or a credential that work."""
+    given = {"secrets": secrets, "credential": credential}
+    whose = {"partner": connection.partner, "vendor": connection.vendor, "scheme": connection.scheme}
+    connections.check_keys(**whose, **given)
+    if credential is not None:
+        connections.test_credentials(credential, clock=clock)
+    elif secrets is not None:
+        try_secrets(Connection(**whose), secrets, clock=clock)
+    return connections.reconnect(connection=connection, by=by, now=clock(), **given)
+
+
+def _unsaved(known: VendorCredential) -> VendorCredential:
+    return VendorCredential(partner=known.partner, vendor=known.vendor, scheme=known.scheme)

@@ -1,0 +1,195 @@
+"""/api/v1/connections: accounts at vendors. Are they read, if not why, and whose are they."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.db.models import Count, QuerySet
+from django.utils import timezone
+from rest_framework import mixins, serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from gateways.models import Gateway
+from gateways.oauth import reach, scopes
+from gateways.rest.requests import Body, Document, OfPartner, PageQuery
+from gateways.rest.views import Resource
+from ingest import connections, tried, vendors
+from ingest.api.credentials import UID, TestDocument, secrets_field
+from ingest.models import Connection, VendorCredential
+from onboarding import owners
+
+
+class ConnectionQuery(PageQuery):
+    vendor = serializers.ChoiceField(choices=vendors.choices(), required=False)
+    status = serializers.ChoiceField(choices=Connection.Status.choices, required=False)
+    user_reference = serializers.CharField(
+        required=False, max_length=100, trim_whitespace=False, help_text="What you call the homeowner."
+    )
+
+
+class KeysBody(Body):
+    """Either the account's own secrets, or one of the partner's credentials that reads it, too."""
+
+    secrets = secrets_field(required=False)
+    credential = OfPartner(VendorCredential, required=False, help_text="Id of one of your vendor credentials.")
+
+    example: ClassVar = {"secrets": {"key_id": "1300386381676", "key_secret": "…"}}
+
+
+class NewConnectionBody(KeysBody):
+    vendor = serializers.ChoiceField(choices=vendors.choices())
+    type = serializers.CharField(
+        source="scheme", default="", max_length=30, help_text="One of the vendor's ways in; else its first."
+    )
+    label = serializers.CharField(max_length=100, help_text="The homeowner or fleet, for your own staff.")
+
+    example: ClassVar = {"vendor": "solis", "label": "Fleet north", **KeysBody.example}
+
+
+class ConnectionChanges(Body):
+    label = serializers.CharField(max_length=100)
+
+    example: ClassVar = {"label": "Fleet south"}
+
+
+class HealthDocument(Document):
+    """How the reading of an account goes."""
+
+    last_success_at = serializers.DateTimeField(allow_null=True)
+    failures = serializers.IntegerField(help_text="Failed pulls since the last good one.")
+    last_error_at = serializers.DateTimeField(allow_null=True)
+    last_error = serializers.CharField()
+    needs_reconnect_at = serializers.DateTimeField(allow_null=True, help_text="Since when it waits for its owner.")
+    next_pull_at = serializers.DateTimeField(allow_null=True)
+    refused_parts = serializers.SerializerMethodField(help_text="What the vendor refuses while the rest goes on.")
+
+    def get_refused_parts(self, row: Connection) -> dict[str, str]:
+        return {name: part["reason"] for name, part in row.refused_parts.items()}
+
+
+class ConnectionDocument(Document):
+    """One homeowner's, or a fleet's, account at a vendor. Its secrets and its owner's mail address are in no answer."""
+
+    id = serializers.UUIDField(source="uid")
+    vendor = serializers.CharField()
+    type = serializers.CharField(source="scheme", help_text="Which of the vendor's ways in it uses.")
+    label = serializers.CharField()
+    status = serializers.ChoiceField(choices=Connection.Status.choices)
+    user_reference = serializers.CharField(help_text="What you call its owner; empty if you never said.")
+    has_owner = serializers.SerializerMethodField(help_text="Whether it is a homeowner's, who signed in here.")
+    credential = serializers.UUIDField(
+        source="credential.uid", default=None, allow_null=True, help_text="The vendor credential it is read with."
+    )
+    health = HealthDocument(source="*")
+    withheld_kinds = serializers.ListField(
+        child=serializers.CharField(), help_text="Kinds of DERs that its owner does not share."
+    )
+    system_count = serializers.IntegerField(help_text="How many systems it has; `systems?connection=` lists them.")
+    consent_expires_at = serializers.DateTimeField(source="tokens_expire_at", allow_null=True)
+    created_at = serializers.DateTimeField()
+    disconnected_at = serializers.DateTimeField(allow_null=True)
+
+    example: ClassVar = {
+        "id": "8a5a3a0c-53b6-4f4c-9a8d-0d2f3f6d7c11", "vendor": "solis", "type": "apikeysecret", "label": "Fleet north",
+        "status": "active", "user_reference": "customer-4711", "has_owner": True, "credential": None,
+        "health": {
+            "last_success_at": "2026-06-15T12:00:00Z", "failures": 0, "last_error_at": None, "last_error": "",
+            "needs_reconnect_at": None, "next_pull_at": "2026-06-15T12:10:00Z", "refused_parts": {},
+        },
+        "withheld_kinds": [], "system_count": 1, "consent_expires_at": None, "created_at": "2026-06-01T08:00:00Z",
+        "disconnected_at": None,
+    }  # fmt: skip
+
+    def get_has_owner(self, row: Connection) -> bool:
+        return row.owner_id is not None
+
+
+class ReconnectLinkDocument(Document):
+    """Where an owner connects an account again. There is no secret in it: they sign in there."""
+
+    url = serializers.URLField()
+
+    example: ClassVar = {"url": "https://portal.example/home/consents/8a5a3a0c-53b6-4f4c-9a8d-0d2f3f6d7c11/reconnect/"}
+
+
+class Connections(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
+    """Accounts at vendors."""
+
+    required_scope = scopes.ENROLLMENTS_READ
+    write_scope = scopes.ENROLLMENTS_WRITE
+    model = Connection
+    partner_path = "partner"
+    serializer_class = ConnectionDocument
+    queries: ClassVar = {"list": ConnectionQuery}
+    bodies: ClassVar = {"create": NewConnectionBody, "partial_update": ConnectionChanges, "reconnect": KeysBody}
+    lookup_field = "uid"
+    lookup_url_kwarg = "connection"
+    lookup_value_regex = UID
+
+    def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        if not reach.is_partners_own(self.caller):
+            gateways = reach.gateways(self.caller, Gateway.objects.filter(partner=self.caller.partner))
+            rows = rows.filter(pk__in=gateways.values("system__connection"))
+        rows = rows.select_related("partner", "credential").annotate(system_count=Count("systems"))
+        return owners.with_reference(rows)
+
+    def create(self, request: Request) -> Response:  # noqa: ARG002
+        """Connect an account with its own secrets, or with a credential of yours. The vendor is asked first.
+
+        Accounts of homeowners who consent at their vendor come through Join flows and join pages instead.
+        """
+        made = tried.connect(partner=self.caller.partner, **self.body(), by=self.by, clock=timezone.now)
+        return self.created(self._fresh(made), "connections-detail", connection=str(made.uid))
+
+    def partial_update(self, request: Request, connection: str) -> Response:  # noqa: ARG002
+        """Give an account another label."""
+        row = connections.rename(connection=self.get_object(), **self.body(), by=self.by, now=timezone.now())
+        return Response(self._fresh(row))
+
+    def destroy(self, request: Request, connection: str) -> Response:  # noqa: ARG002
+        """Disconnect: it is read no more, its secrets are forgotten, a consent is given back. Its readings stay."""
+        connections.disconnect(connection=self.get_object(), by=self.by, now=timezone.now())
+        return Response(status=204)
+
+    @action(detail=True, methods=["post"])
+    def reconnect(self, request: Request, connection: str) -> Response:  # noqa: ARG002
+        """Give an account new secrets, which are tried first; it goes on where it stopped."""
+        row = tried.reconnect(connection=self.get_object(), **self.body(), by=self.by, clock=timezone.now)
+        return Response(self._fresh(row))
+
+    @action(detail=True, methods=["get"], url_path="reconnect-link", serializer_class=ReconnectLinkDocument)
+    def reconnect_link(self, request: Request, connection: str) -> Response:  # noqa: ARG002
+        """Show the page where the owner of an account connects it again; it may be sent to them by any way."""
+        return Response({"url": owners.reconnect_address(self.get_object())})
+
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, connection: str) -> Response:  # noqa: ARG002
+        """Stop reading an account until it is resumed."""
+        return self._after(connections.pause, by=self.by)
+
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, connection: str) -> Response:  # noqa: ARG002
+        """Read a paused account again, at once and from where it stopped."""
+        return self._after(connections.resume, by=self.by)
+
+    @action(detail=True, methods=["post"])
+    def pull(self, request: Request, connection: str) -> Response:  # noqa: ARG002
+        """Read an active account within seconds, whatever it waits for."""
+        return self._after(connections.pull_soon)
+
+    @action(detail=True, methods=["post"], serializer_class=TestDocument)
+    def test(self, request: Request, connection: str) -> Response:  # noqa: ARG002
+        """Ask the vendor, now, what the account can see; a problem document says what it does not like."""
+        found = connections.test_credentials(self.get_object(), clock=timezone.now)
+        return Response({"systems": len(found)})
+
+    def _after(self, change: Callable[..., None], **more: Any) -> Response:
+        row = self.get_object()
+        change(connection=row, now=timezone.now(), **more)
+        return Response(self._fresh(row))
+
+    def _fresh(self, row: Connection) -> dict[str, Any]:
+        return self.document(self.reach(Connection.objects.filter(pk=row.pk)).get())
