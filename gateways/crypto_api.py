@@ -21,12 +21,14 @@ from rest_framework.response import Response
 from gateways import crypto
 from gateways.models import Gateway
 from gateways.oauth import reach, scopes
+from gateways.oauth.tokens import Caller
 from gateways.rest import limits, problems, renderers
 from gateways.rest.authentication import too_narrow
 from gateways.rest.requests import Body, Document
 from gateways.rest.views import Resource
 
 _MOST_BYTES = 4096
+_MOST_A_MINUTE = 10
 _SIGNED = "Bygcy876b3bsjMvvhZxghvs3EyR5y6a7vpvAp5D62n2w|123456|2025-03-27T12:00:00Z|acme-0123456789abcdef"
 
 
@@ -71,8 +73,9 @@ class PerGateway(limits.PerClient):
     name = "gateway"
 
     def limit_of(self, request: Request) -> tuple[int, str]:
-        owner = request.user.pk if request.user and request.method == "POST" else None
-        return 10, f"{owner}:{request.parser_context['kwargs']['gateway']}" if owner else ""
+        if request.method != "POST" or not isinstance(request.auth, Caller) or request.auth.user is None:
+            return 0, ""
+        return _MOST_A_MINUTE, f"{request.auth.user.pk}:{request.parser_context['kwargs']['gateway']}"
 
 
 class AnyJson(BaseParser):
@@ -100,9 +103,9 @@ class Crypto(Resource):
     lookup_field = "serial"
     lookup_url_kwarg = "gateway"
     bodies: ClassVar = {"sign": SignBody}
-    throttle_classes = (limits.PerClient, PerGateway)
-    parser_classes = (AnyJson,)
-    renderer_classes = (renderers.Json,)
+    throttle_classes: Any = (limits.PerClient, PerGateway)
+    parser_classes: Any = (AnyJson,)
+    renderer_classes: Any = (renderers.Json,)
 
     def identity(self, _request: Request, **_: Any) -> Response:
         """Say which key signs for a gateway."""

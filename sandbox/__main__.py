@@ -1,8 +1,10 @@
-"""`python -m sandbox --port 8801 --state FILE`: serve the stand-ins until interrupted."""
+"""`python -m sandbox --port 8801 --state FILE`: serve the stand-ins until interrupted; or a command, see `COMMANDS`."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,9 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  #
 
 from sandbox import server
 from sandbox.clock import Clock
+
+COMMANDS = {"app": "sandbox.app"}
+"""clients of the portal, by the name they are called with; `main` of the module takes the arguments behind it"""
 
 
 class Standalone(BaseApplication):
@@ -33,6 +38,9 @@ class Standalone(BaseApplication):
 
 
 def main() -> None:
+    if command := COMMANDS.get("".join(sys.argv[1:2])):
+        importlib.import_module(command).main(sys.argv[2:])
+        return
     parser = argparse.ArgumentParser(prog="sandbox", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8801)

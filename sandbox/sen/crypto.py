@@ -1,4 +1,4 @@
-"""Public keys and signatures as SEN knows them; there is no private key in the sandbox (sen.md 2 and 9)."""
+"""Public keys and signatures as SEN knows them; SEN has no private key of anybody (sen.md 2 and 9)."""
 
 from __future__ import annotations
 
