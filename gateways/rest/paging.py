@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-from gateways.rest.problems import invalid
+from gateways.rest.problems import Problem, invalid
 
 ModelT = TypeVar("ModelT", bound=Model)
 DEFAULT_LIMIT = 50
@@ -56,9 +56,13 @@ def decode(cursor: str, kind: type) -> Any:
     except (ValueError, binascii.Error):
         position = None
     if type(position) is not kind or (isinstance(position, int) and not 0 <= position < 2**63):
-        msg = "This cursor is none of ours: send `next_cursor` of the page before, unchanged."
-        raise invalid(msg, field="cursor")
+        raise unknown()
     return position
+
+
+def unknown() -> Problem:
+    """Return the problem of a cursor that is none of ours."""
+    return invalid("This cursor is none of ours: send `next_cursor` of the page before, unchanged.", field="cursor")
 
 
 class CursorPages(BasePagination):

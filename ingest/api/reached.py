@@ -1,0 +1,72 @@
+"""Which systems, DERs and readings a caller reaches: those of the gateways that `gateways.oauth.reach` gives."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+
+from gateways.models import Gateway
+from gateways.oauth import reach, scopes
+from gateways.oauth.tokens import Caller
+from gateways.rest.authentication import too_narrow
+from gateways.rest.problems import conflict
+from ingest import sharing
+from ingest.models import Der, System
+
+
+def systems(caller: Caller, rows: QuerySet[System]) -> QuerySet[System]:
+    """Keep the systems that a caller may know of; the partner's own backend knows also those without a gateway."""
+    mine = rows.filter(connection__partner=caller.partner)
+    return mine if reach.is_partners_own(caller) else mine.filter(gateway__in=reach.gateways(caller, _gateways(caller)))
+
+
+def ders(caller: Caller, rows: QuerySet[Der]) -> QuerySet[Der]:
+    """Keep the DERs that a caller may know of: of its systems, those that their owners share."""
+    return sharing.shared(rows.filter(system__in=systems(caller, System.objects.all())))
+
+
+def gateway(caller: Caller, serial: str) -> Gateway:
+    """Return a gateway that a caller may know of. Raises Http404."""
+    return get_object_or_404(reach.gateways(caller, _gateways(caller)), serial=serial)
+
+
+def one_der(found: QuerySet[Der], sn: str, gateway: str) -> Der:
+    """Return the DER with a serial, of this gateway if one is named. Raises Http404; Problem where several have it."""
+    rows = found.filter(sn=sn, **({"system__gateway__serial": gateway} if gateway else {}))
+    match list(rows.select_related("system__gateway__partner", "system__gateway__gateway_type")[:2]):
+        case []:
+            raise Http404
+        case [der]:
+            return der
+    msg = f"Several homes have a device with the serial {sn}: add ?gateway=<id of its gateway>."
+    raise conflict(msg, slug="serial-ambiguous")
+
+
+def measured_der(caller: Caller, sn: str, gateway: str) -> Der:
+    """Return a DER of which a caller may see readings. Raises as `one_der`, and Problem without its owner's consent."""
+    homes = reach.with_readings(caller, _gateways(caller))
+    der = one_der(sharing.shared(Der.objects.filter(system__gateway__in=homes)), sn, gateway)
+    _check_agreed(caller, der.system)
+    return der
+
+
+def measured_home(caller: Caller, gateway: str) -> System:
+    """Return the system of a gateway of which a caller may see readings. Raises Http404, Problem as `measured_der`."""
+    homes = reach.with_readings(caller, _gateways(caller))
+    rows = System.objects.filter(gateway__in=homes).select_related(
+        "gateway__partner", "gateway__gateway_type", "connection"
+    )
+    system = get_object_or_404(rows, gateway__serial=gateway)
+    _check_agreed(caller, system)
+    return system
+
+
+def _check_agreed(caller: Caller, system: System) -> None:
+    """Refuse where a homeowner lets an app know of a home and not see what was measured there."""
+    if caller.user and system.gateway and not reach.agreed(caller, system.gateway, scopes.TELEMETRY_READ):
+        raise too_narrow(scopes.TELEMETRY_READ)
+
+
+def _gateways(caller: Caller) -> QuerySet[Gateway]:
+    return Gateway.objects.filter(partner=caller.partner)
