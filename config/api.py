@@ -24,14 +24,18 @@ from ingest.api.systems import Systems
 from ingest.api.telemetry import Telemetry
 from ingest.api.vendors import Vendors
 from onboarding.api.connections import Connections
+from onboarding.api.consents import Consents
 from onboarding.api.enrollments import Enrollments
 from onboarding.api.flows import JoinFlows
+from onboarding.api.invitations import Invitations
+from onboarding.api.journeys import Journeys
 from onboarding.api.webhooks import WEBHOOK_ID, WebhookDeliveries, Webhooks
 
 router = SimpleRouter(trailing_slash=False)
 router.register("connections", Connections, basename="connections")
 router.register(f"ders/(?P<sn>{SN})/telemetry", Telemetry, basename="telemetry")
 router.register("ders", Ders, basename="ders")
+router.register("consents", Consents, basename="consents")
 router.register("enrollments", Enrollments, basename="enrollments")
 router.register("events", Events, basename="events")
 router.register("gateway-types", GatewayTypes, basename="gateway-types")
@@ -44,6 +48,8 @@ router.register("gateways", Queues, basename="gateway-queue")
 router.register(rf"gateways/(?P<gateway>{GATEWAY_ID})/keys", GatewayKeys, basename="gateway-keys")
 router.register(f"gateways/(?P<gateway>{GATEWAY_ID})/ders", GatewayDers, basename="gateway-ders")
 router.register(f"gateways/(?P<gateway>{GATEWAY_ID})/statistics", Statistics, basename="statistics")
+router.register("invitations", Invitations, basename="invitations")
+router.register("journeys", Journeys, basename="journeys")
 router.register("join-flows", JoinFlows, basename="join-flows")
 router.register("messages", Messages, basename="messages")
 router.register(rf"messages/(?P<message>{MESSAGE_ID})/attempts", Attempts, basename="message-attempts")

@@ -21,7 +21,7 @@ from django.urls import reverse
 from gateways import events
 from gateways.events import By
 from gateways.models import Partner
-from onboarding.models import Invitation
+from onboarding.models import Invitation, JoinPage
 
 LIFETIME = timedelta(days=30)
 LIFETIME_FOR_MANY = timedelta(days=365)
@@ -36,8 +36,7 @@ def invite(*, partner: Partner, by: By, now: datetime, **fields: Any) -> tuple[I
     ValidationError, also for somebody who is invited already.
     """
     events.lock(partner.pk)
-    if refused := refusals(partner, [fields.get("email", "")], now):
-        raise ValidationError(list(refused.values()))
+    _check(partner, for_many=bool(fields.get("for_many")), email=fields.get("email", ""), now=now)
     token = _new_token()
     invitation = _new(partner, token, fields, by, now)
     invitation.full_clean()
@@ -146,6 +145,16 @@ def new_token(invitation: Invitation) -> str:
     token = _new_token()
     invitation.token_hash = _hash(token)
     return token
+
+
+def _check(partner: Partner, *, for_many: bool, email: str, now: datetime) -> None:
+    if not JoinPage.objects.filter(partner=partner).exists():
+        msg = "Make the partner's join page first: the link leads there."
+        raise ValidationError(msg)
+    if for_many and email:
+        raise ValidationError({"for_many": "A link for many is not mailed to one: leave the address empty."})
+    if refused := refusals(partner, [email], now):
+        raise ValidationError({"email": list(refused.values())})
 
 
 def _new(partner: Partner, token: str, fields: Mapping[str, Any], by: By, now: datetime) -> Invitation:

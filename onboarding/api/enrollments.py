@@ -16,12 +16,13 @@ from gateways.rest.requests import Document, PageQuery
 from gateways.rest.views import Resource
 from ingest.models import System
 from onboarding import enrollments
+from onboarding.api.references import Reference
 from onboarding.models import Enrollment
 
 
 class EnrollmentQuery(PageQuery):
     status = serializers.ChoiceField(choices=Enrollment.Status.choices, required=False)
-    user_reference = serializers.CharField(required=False, max_length=100, trim_whitespace=False)
+    user_reference = Reference(required=False)
     flow = serializers.UUIDField(required=False, source="flow__uid")
 
 

@@ -15,6 +15,7 @@ from onboarding import invitation_csv, invitation_mails, invitations
 from onboarding.models import Invitation
 from onboarding.views import guests
 from tests import factories
+from tests.onboarding import homes
 
 NOW = factories.NOW
 HOUR = timedelta(hours=1)
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def partner() -> Partner:
-    return factories.partner(name="Sunny", slug="sunny")
+    return homes.partner(name="Sunny", slug="sunny")
 
 
 def invite(partner: Partner, **fields: Any) -> tuple[Invitation, str]:
@@ -89,7 +90,7 @@ def test_whoever_is_invited_already_is_not_invited_twice(partner: Partner) -> No
         invitations.invite(partner=partner, by="test", now=NOW + HOUR / 2, email="anna@example.com")
     with pytest.raises(ValidationError, match="resend"):
         invitations.invite(partner=partner, by="test", now=NOW + 2 * HOUR, email="anna@example.com")
-    assert invite(factories.partner(), email="anna@example.com"), "another partner may ask"
+    assert invite(homes.partner(), email="anna@example.com"), "another partner may ask"
 
 
 def test_what_is_done_to_an_invitation_is_on_record(partner: Partner) -> None:

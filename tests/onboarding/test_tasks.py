@@ -12,6 +12,7 @@ from django.utils import timezone
 from config.celery import app
 from onboarding import invitations, tasks
 from tests import factories
+from tests.onboarding import homes
 
 
 @pytest.mark.parametrize("name", sorted(entry["task"] for entry in app.conf.beat_schedule.values()))
@@ -22,7 +23,7 @@ def test_every_tick_names_a_task_there_is(name: str) -> None:
 
 @pytest.mark.django_db
 def test_ticks_do_what_is_due(mailoutbox: Any) -> None:
-    partner = factories.partner(slug="sunny")
+    partner = homes.partner(slug="sunny")
     invitations.invite(partner=partner, email="anna@example.com", by="test", now=timezone.now())
     lost = factories.connection(partner, owner=User.objects.create_user("bo", "bo@example.com"))
     type(lost).objects.update(status="needs_reconnect", needs_reconnect_at=timezone.now())

@@ -1,0 +1,22 @@
+"""What a partner calls a homeowner: its own text, which stands in addresses, lists and logs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+
+class Reference(serializers.CharField):
+    """A reference as its partner gave it, to the letter."""
+
+    default_error_messages = {"unprintable": "A reference is text that can be printed, on one line."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_length": 100, "trim_whitespace": False, **kwargs})
+
+    def to_internal_value(self, data: Any) -> str:
+        text: str = super().to_internal_value(data)
+        if not text.isprintable():
+            self.fail("unprintable")
+        return text
