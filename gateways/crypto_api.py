@@ -47,13 +47,16 @@ class IdentityDocument(Document):
 
 
 class SignBody(Body):
-    """What to sign."""
+    """What to sign. It stands in the documentation; the rule is that of `crypto.compose`."""
 
-    message = serializers.CharField(
-        required=False, allow_blank=True, max_length=crypto.MOST_BYTES,
+    message = serializers.RegexField(
+        r"^[^|.\x00]*$", required=False, allow_blank=True, max_length=crypto.MOST_BYTES,
         help_text="Up to 512 bytes without `|` and `.`: for inception, the wallet's address.",
     )  # fmt: skip
-    timestamp = serializers.CharField(required=False, help_text="UTC, as 2025-01-17T18:20:12Z; now, if it is missing.")
+    timestamp = serializers.RegexField(
+        r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$", required=False,
+        help_text="UTC, as 2025-01-17T18:20:12Z; now, if it is missing.",
+    )  # fmt: skip
 
     example: ClassVar = {"message": _SIGNED.partition("|")[0], "timestamp": "2025-03-27T12:00:00Z"}
 

@@ -96,6 +96,7 @@ NAMES: Mapping[str, str] = {
     GATEWAY_SUSPENDED: "staff stopped the gateway's sending",
     GATEWAY_RESUMED: "the gateway sends again",
     GATEWAY_RELEASED: "the gateway was let go, for good",
+    GATEWAY_SIGNED: "the owner's app had the gateway sign `message`",
     GATEWAY_SHARING_CHANGED: "readings go elsewhere than before: `sends` to SEN, `shown` to the partner",
     GATEWAY_TYPE_CREATED: "a type of gateways was made",
     GATEWAY_TYPE_CHANGED: "a type got another name, or other fields in the header of its JWTs",
