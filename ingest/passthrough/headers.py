@@ -18,7 +18,7 @@ PREFIX = "x-authorization-"
 _BEARER = re.compile(r"bearer +([!-~]{1,8000})", re.IGNORECASE)
 _BASIC = re.compile(r"basic +([A-Za-z0-9+/\s]{4,2000}={0,2})\s*", re.IGNORECASE)
 _VALUE = re.compile(r"[!-~]{1,8000}")  # what can stand in a header of the vendor's
-_NO_SECRET = 4  # characters; shorter ones would be found everywhere
+_TELLING = 8  # characters
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Brought:
     def scrubbed(self, problem: Problem) -> Problem:
         """Return a problem without the values: some vendors repeat in an error what they were sent."""
         detail = problem.detail
-        for value in (*self.secrets.values(), self.access_token):
-            if len(value) >= _NO_SECRET:
-                detail = detail.replace(value, "***")
+        for value in filter(None, (*self.secrets.values(), self.access_token)):
+            # What a vendor says is cut at some length, maybe within a value: its beginning tells it.
+            detail = re.sub(re.escape(value[:_TELLING]) + r"\S*", "***", detail)
         return Problem(
             problem.slug, detail, status=problem.status, title=problem.title, fault=problem.fault,
             headers=problem.headers,
@@ -100,7 +100,9 @@ def _unsupported(vendor: str) -> Problem:
     """Return the problem of a vendor that is not asked for anybody."""
     able = ", ".join(slug for slug in vendors.VENDORS if _way(slug)[1])
     detail = f"There is no adapter for {vendor[:30]!r} yet that live questions go through; there are {able}."
-    return Problem("vendor-without-adapter", detail, status=501, title="This vendor is not supported yet", fault=Fault.US)
+    return Problem(
+        "vendor-without-adapter", detail, status=501, title="This vendor is not supported yet", fault=Fault.US
+    )
 
 
 def _malformed(vendor: str, form: PassThrough) -> Problem:
