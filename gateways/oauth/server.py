@@ -18,6 +18,7 @@ from oauthlib.oauth2 import (
     RefreshTokenGrant,
     RevocationEndpoint,
     TokenEndpoint,
+    UnsupportedGrantTypeError,
 )
 
 from gateways.models import Client
@@ -49,6 +50,11 @@ class Server(AuthorizationEndpoint, TokenEndpoint, RevocationEndpoint):
             grant_types=dict(zip(GRANT_TYPES, handlers, strict=True)),
         )  # fmt: skip
         RevocationEndpoint.__init__(self, request_validator)
+
+    def validate_token_request(self, request: Any) -> None:
+        super().validate_token_request(request)
+        if request.grant_type not in GRANT_TYPES:  # oauthlib would take it for a code
+            raise UnsupportedGrantTypeError(request=request)
 
 
 class Core(OAuthLibCore):  # type: ignore[misc]  # the package has no types

@@ -16,6 +16,10 @@ from oauth2_provider.oauth2_validators import OAuth2Validator
 class Validator(OAuth2Validator):  # type: ignore[misc]  # the package has no types
     """Codes work once, and used twice take their tokens with them; nobody who was shut out gets a token."""
 
+    def _load_application(self, client_id: str | None, request: Any) -> Any:
+        # No id has a NUL in it, and PostgreSQL takes none.
+        return super()._load_application(client_id, request) if client_id and "\0" not in client_id else None
+
     def validate_code(self, client_id: str, code: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
         """Return whether a code may become tokens. A second use ends what the first one got (RFC 6749, 4.1.2)."""
         living = get_grant_model().objects.select_for_update(of=("self",)).select_related("user")

@@ -10,9 +10,9 @@ from oauth2_provider.models import AccessToken, RefreshToken
 
 from gateways.models import Event, GatewayGrant
 from gateways.oauth import clients, grants, scopes
+from tests import factories
 from tests.api.calling import Api
 from tests.oauth.world import answer, make_app, post, seen
-from tests.onboarding import homes
 
 pytestmark = pytest.mark.django_db
 
@@ -79,17 +79,15 @@ def test_choosing_again_replaces_what_was_chosen_also_for_tokens_that_there_are(
 
 
 def test_what_anna_allows_is_nothing_to_another_homeowner_or_app(world):
-    bo = homes.user("bo@example.com")
-    his = homes.gateway_of(homes.home(bo, world.partner))
+    his = world.bos_home()
     world.tokens(world.villa)
-    bos = world.exchange(answer(world.choose(his, by=bo))["code"]).json()["access_token"]
+    bos = world.exchange(answer(world.choose(his, by=his.owner))["code"]).json()["access_token"]
     assert seen(bos) == {his.serial}
     assert not grants.scopes_of(client=make_app(world.partner)[0], user=world.anna)
 
 
 def test_a_home_of_somebody_else_cannot_be_given(world):
-    his = homes.gateway_of(homes.home(homes.user("bo@example.com"), world.partner))
-    page = world.choose(his)
+    page = world.choose(world.bos_home())
     assert (page.status_code, GatewayGrant.objects.count()) == (422, 0)
 
 
@@ -160,7 +158,7 @@ def test_introspection_tells_a_backend_of_the_same_partner_what_a_token_is_good_
 def test_introspection_tells_others_nothing(world):
     given = world.tokens()
     token = {"token": given["access_token"]}
-    stranger, secret = world.backend(of=homes.partner())
+    stranger, secret = world.backend(of=factories.partner())
     assert post("introspect", token, (stranger.client_id, secret)).json() == {"active": False}
     backend, secret = world.backend()
     assert post("introspect", {"token": "nonsense"}, (backend.client_id, secret)).json() == {"active": False}

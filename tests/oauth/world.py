@@ -12,6 +12,7 @@ from django.test import Client as Browser
 
 from gateways.models import Client, Gateway, Partner
 from gateways.oauth import clients, scopes
+from tests import factories
 from tests.api.calling import Api
 from tests.factories import NOW
 from tests.onboarding import homes
@@ -24,12 +25,17 @@ CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest())
 class World:
     def __init__(self) -> None:
         self.anna = homes.user()
-        first = homes.home(self.anna, name="Villa")
-        self.partner: Partner = first.connection.partner
-        self.villa = homes.gateway_of(first)
-        self.cabin = homes.gateway_of(homes.home(self.anna, connection=first.connection, name="Cabin"))
+        kind = factories.gateway_type()
+        self.partner: Partner = kind.partner
+        self.villa = factories.gateway(kind, owner=self.anna, name="Villa")
+        self.cabin = factories.gateway(kind, owner=self.anna, name="Cabin")
         self.app, self.secret = make_app(self.partner)
         self.browser = homes.browser(self.anna)
+
+    def bos_home(self) -> Gateway:
+        """A home of another homeowner with the same partner."""
+        bo = homes.user("bo@example.com")
+        return factories.gateway(self.villa.gateway_type, owner=bo, name="Bo's")
 
     def backend(self, *allowed: str, of: Partner | None = None, **fields: Any) -> tuple[Client, str]:
         return clients.create_backend(
