@@ -17,6 +17,7 @@ from django.urls import URLPattern, URLResolver, reverse
 from django.utils import timezone
 
 from gateways.models import Gateway, Membership, Partner
+from gateways.oauth import clients, grants
 from ingest.models import Connection, Der, System
 from onboarding import flows, invitations, journeys, key_trips, letters, steps, urls
 from onboarding.models import Consent, Invitation, JoinPage, JoinSession, JourneyEntry, Notice
@@ -57,12 +58,21 @@ class Anna:
         self.values: dict[str, Any] = {
             "slug": self.partner.slug, "serial": self.gateway.serial, "uid": self.account.uid, "purpose": "rewards",
             "der": Der.objects.filter(system=self.system)[0].pk, "flow": flow.uid, "session": trip.uid,
-            "vendor": "enphase", "token": letters.stop_link(self.partner, self.user).split("/")[-2],
+            "client": self._app(), "vendor": "enphase",
+            "token": letters.stop_link(self.partner, self.user).split("/")[-2],
         }  # fmt: skip
         self.secrets = [
             self.user.email, "Villa Anna", "anna-7",
             *(str(self.values[name]) for name in ("serial", "uid", "session")),
         ]  # fmt: skip
+
+    def _app(self) -> str:
+        app, _secret = clients.create_app(
+            partner=self.partner, name="App", redirect_uris=["https://app.example/"], by="test", now=timezone.now(),
+            allowed_scopes=["gateways:read"],
+        )  # fmt: skip
+        grants.give(user=self.user, client=app, gateways=[self.gateway], scopes=["gateways:read"], now=timezone.now())
+        return str(app.client_id)
 
     def pages(self) -> Iterator[tuple[str, str]]:
         """Yield name and address of every page; each step of the journey is one."""
@@ -78,6 +88,7 @@ class Anna:
             list(Connection.objects.filter(owner=self.user).values("status", "secrets", "withheld_kinds")),
             list(Consent.objects.filter(user=self.user).order_by("pk").values("pk", "ended_at")),
             list(self.user.journeys.values()),
+            list(self.user.gateway_grants.values()),
         )
 
 
