@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from gateways.models import IdempotentRequest
 from gateways.oauth.tokens import Caller
 from gateways.rest.problems import conflict, invalid
+from gateways.rest.renderers import Json
 from gateways.vault.fields import sealed_field
 
 HEADER = "Idempotency-Key"
@@ -55,7 +56,7 @@ def finish(row: IdempotentRequest, response: Response) -> None:
         row.delete()
         return
     row.status, row.location = response.status_code, response.headers.get("Location", "")
-    sealed_field(IdempotentRequest, "answer").seal(row, orjson.dumps(response.data).decode())
+    sealed_field(IdempotentRequest, "answer").seal(row, (Json().render(response.data) or b"null").decode())
     row.save()
 
 
