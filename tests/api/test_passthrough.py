@@ -444,7 +444,8 @@ QUESTIONS = (
 
 
 def test_nothing_that_was_brought_is_logged_stored_or_answered(clouds, fault, caplog, capfd, monkeypatch):
-    api, said = backend(), []
+    api = backend()
+    said: list[str] = []
 
     def ask():
         answers = [api.get(path, query, headers={**MARKED, "Idempotency-Key": "k"}) for path, query in QUESTIONS]

@@ -109,7 +109,7 @@ def test_the_least_of_the_readings_says_how_far_an_interval_can_be_trusted():
 
 
 def test_an_interval_is_complete_when_more_was_told_or_can_not_come_any_more():
-    now = {"end": NOON, "step": Step.QUARTER}
+    now: dict[str, Any] = {"end": NOON, "step": Step.QUARTER}
     _, buckets = read([energy(NOON - 30 * MINUTE, 1)], **now)
     assert [bucket.complete for bucket in buckets] == [True] * 6 + [False] * 2
     _, buckets = read([], **now)
