@@ -14,7 +14,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  #
 from sandbox import server
 from sandbox.clock import Clock
 
-COMMANDS = {"app": "sandbox.app"}
+COMMANDS = {"app": "sandbox.app", "reconcile": "sandbox.reconcile"}
 """clients of the portal, by the name they are called with; `main` of the module takes the arguments behind it"""
 
 
