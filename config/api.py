@@ -27,6 +27,7 @@ from onboarding.api.connections import Connections
 from onboarding.api.consents import Consents
 from onboarding.api.enrollments import Enrollments
 from onboarding.api.flows import JoinFlows
+from onboarding.api.homeowners import Homeowners
 from onboarding.api.invitations import Invitations
 from onboarding.api.journeys import Journeys
 from onboarding.api.webhooks import WEBHOOK_ID, WebhookDeliveries, Webhooks
@@ -48,6 +49,7 @@ router.register("gateways", Queues, basename="gateway-queue")
 router.register(rf"gateways/(?P<gateway>{GATEWAY_ID})/keys", GatewayKeys, basename="gateway-keys")
 router.register(f"gateways/(?P<gateway>{GATEWAY_ID})/ders", GatewayDers, basename="gateway-ders")
 router.register(f"gateways/(?P<gateway>{GATEWAY_ID})/statistics", Statistics, basename="statistics")
+router.register("homeowners", Homeowners, basename="homeowners")
 router.register("invitations", Invitations, basename="invitations")
 router.register("journeys", Journeys, basename="journeys")
 router.register("join-flows", JoinFlows, basename="join-flows")

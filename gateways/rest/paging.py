@@ -55,7 +55,7 @@ def decode(cursor: str, kind: type) -> Any:
         position = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (ValueError, binascii.Error):
         position = None
-    if type(position) is not kind or (isinstance(position, int) and not 0 <= position < 2**63):
+    if type(position) is not kind or not _fits(position):
         raise unknown()
     return position
 
@@ -63,6 +63,13 @@ def decode(cursor: str, kind: type) -> Any:
 def unknown() -> Problem:
     """Return the problem of a cursor that is none of ours."""
     return invalid("This cursor is none of ours: send `next_cursor` of the page before, unchanged.", field="cursor")
+
+
+def _fits(position: Any) -> bool:
+    """Tell whether a database can compare with a position."""
+    if isinstance(position, int):
+        return 0 <= position < 2**63
+    return not isinstance(position, str) or "\0" not in position
 
 
 class CursorPages(BasePagination):

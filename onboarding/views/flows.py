@@ -24,7 +24,7 @@ from ingest import vendors
 from ingest.models import Connection
 from ingest.readings import Kind
 from ingest.vendors.errors import VendorError
-from onboarding import answers, consent_texts, consents, enrollments, flows, key_trips, vendor_oauth
+from onboarding import answers, consent_texts, consents, enrollments, flow_links, flows, key_trips, vendor_oauth
 from onboarding.forms import KeysForm
 from onboarding.models import FlowVendor, JoinFlow, JoinPage, JoinSession
 from onboarding.vendor_oauth import JoinFailed
@@ -35,7 +35,6 @@ log = structlog.get_logger(__name__)
 
 _MOST_A_MINUTE = 60  # trips that one address begins
 _MOST_TRIES = 60  # of keys, in ten minutes from one address, which a whole village may share
-_LONGEST_REFERENCE = 100
 
 
 @never_cache
@@ -52,9 +51,9 @@ def authorize(request: HttpRequest, flow: uuid.UUID) -> HttpResponse:
         return _lost(request, _("Too many people are starting at once. Try again in a minute."), 429)
     state, user = answers.raw_state(request.META.get("QUERY_STRING", "")), request.GET.get("user", "")
     chosen = asked.vendors.select_related("credential__partner").filter(vendor=_vendor(request)).first()
-    if wrong := _wrong(chosen, state, user):
+    if wrong := flow_links.wrong(chosen, state, user):
         return _back(asked, state[: answers.MAX_STATE], error="invalid_request", error_description=wrong)
-    assert chosen is not None  # noqa: S101  _wrong has looked
+    assert chosen is not None  # noqa: S101  that has been looked at
     return _depart(request, asked, chosen, state, user)
 
 
@@ -89,17 +88,6 @@ def failed(_request: HttpRequest, failure: JoinFailed) -> HttpResponse:
 def _vendor(request: HttpRequest) -> str:
     asked = request.GET.get("vendor", "")
     return asked if asked in vendors.VENDORS else ""  # a database need not see what else comes
-
-
-def _wrong(chosen: FlowVendor | None, state: str, user: str) -> str:
-    """Return what is wrong with a partner's link, in words for its developers; nothing if it is right."""
-    if chosen is None:
-        return "vendor is missing or none of this flow's."
-    if len(state) > answers.MAX_STATE:
-        return f"state is longer than {answers.MAX_STATE} characters, as it stands in the address."
-    if len(user) > _LONGEST_REFERENCE or not user.isprintable():
-        return f"user is longer than {_LONGEST_REFERENCE} characters, or cannot be printed."
-    return ""
 
 
 def _depart(request: HttpRequest, flow: JoinFlow, chosen: FlowVendor, state: str, user: str) -> HttpResponse:

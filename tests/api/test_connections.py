@@ -239,7 +239,7 @@ def test_who_came_through_a_flow_goes_through_it_again(site, client, settings):
     link = f"connections/{Connection.objects.get().uid}/reconnect-link"
     api = backend(site.partner)
     url = api.get(link).json()["url"]
-    assert url == f"{settings.PUBLIC_URL}{site.link(user='customer 7&x', state=None)}"
+    assert url == f"{settings.PUBLIC_URL}{site.link(user='customer 7&x', state=None).replace('+', '%20')}"
     site.join(client, user="customer 7&x")
     assert (Connection.objects.count(), Enrollment.objects.count()) == (1, 1)
     site.flow.deleted_at = NOW
