@@ -140,6 +140,17 @@ class LivePages(paging.CursorPages):
         return paging.envelope(schema, errors=errors)
 
 
+_HEADERS = [
+    OpenApiParameter(name, str, OpenApiParameter.HEADER, description=text) for name, text in headers.documented()
+]
+_ONE = [
+    OpenApiParameter(
+        "id", {**_TEXT, "pattern": f"^{ids.PATTERN}$"}, OpenApiParameter.PATH, description="An id from a list here."
+    ),
+    *_HEADERS,
+]
+
+
 class _Live(Endpoint, abstract=True):
     """What vendors have, asked of those whose headers came with the request, else of the partner's accounts."""
 
@@ -148,6 +159,7 @@ class _Live(Endpoint, abstract=True):
     lookup_field = "id"
     lookup_value_regex = ids.PATTERN
 
+    @extend_schema(parameters=_HEADERS)
     def list(self, request: Request) -> Response:
         """Ask all vendors at once. Who does not answer is named in `errors`; the others are told."""
         page = self._page()
@@ -187,9 +199,6 @@ class _Live(Endpoint, abstract=True):
         return listing.of_partner(rows.filter(connection__vendor=wanted) if wanted else rows, **how)
 
 
-_ID = OpenApiParameter("id", str, OpenApiParameter.PATH, description="An id from a list here.")
-
-
 class Sites(_Live):
     """Sites of vendors, live."""
 
@@ -202,7 +211,7 @@ class Sites(_Live):
     def shown(self, vendor: str, system: VendorSystem) -> Iterable[dict[str, Any]]:
         yield self.document(_site(vendor, system))
 
-    @extend_schema(parameters=[_ID])
+    @extend_schema(parameters=_ONE)
     def retrieve(self, request: Request, id: str) -> Response:  # noqa: A002, ARG002  DRF's names
         """Ask the vendor of one site."""
         native = self.native(id)
@@ -222,12 +231,12 @@ class _Devices(_Live, abstract=True):
             if der.key.kind is self.kind:
                 yield self.document(_device(Device(vendor, system, der)))
 
-    @extend_schema(parameters=[_ID])
+    @extend_schema(parameters=_ONE)
     def retrieve(self, request: Request, id: str) -> Response:  # noqa: A002, ARG002  DRF's names
         """Ask the vendor of one device."""
         return Response(self.document(_device(single.device(self.asked(), self.native(id)))))
 
-    @extend_schema(parameters=[_ID], responses=IntervalsDocument)
+    @extend_schema(parameters=_ONE, responses=IntervalsDocument)
     @action(detail=True, pagination_class=None)
     def intervals(self, request: Request, id: str) -> Response:  # noqa: A002, ARG002  DRF's names
         """Ask what a device measured, in the calendar of its site: whole intervals that cover the time asked for."""

@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from django.db import connections
@@ -48,7 +48,7 @@ def _alone(question: Callable[[], Answer]) -> Answer:
         connections.close_all()  # this thread's own: it ends, and would leave them open
 
 
-def _outcome(future: Future[Answer], until: float) -> Answer | Problem:
+def _outcome(future: Future[Any], until: float) -> Any:
     if not future.done():
         return _too_slow()
     error = future.exception()

@@ -105,13 +105,29 @@ def _unsupported(vendor: str) -> Problem:
     )
 
 
+def documented() -> list[tuple[str, str]]:
+    """Return the headers that vendors take, each with what stands in it, for the documentation."""
+    found = []
+    for vendor in vendors.VENDORS:
+        _scheme, form = _way(vendor)
+        if form:
+            found.append((f"X-Authorization-{vendor}", f"Asks {vendor}: `{_shape(form)}`."))
+            found += [(header, f"Beside X-Authorization-{vendor}.") for header, _ in form.further]
+    return found
+
+
 def _malformed(vendor: str, form: PassThrough) -> Problem:
-    shape = {
-        HeaderForm.KEY: f"<{':'.join(form.fields)}>",
-        HeaderForm.BASIC: f"Basic base64({':'.join(form.fields)})",
-        HeaderForm.BEARER: "Bearer <access token>",
-    }[form.form]
     further = "".join(f", and `{header}: <{name}>`" for header, name in form.further)
-    detail = f"{vendor} takes `X-Authorization-{vendor}: {shape}`{further}."
+    detail = f"{vendor} takes `X-Authorization-{vendor}: {_shape(form)}`{further}."
     title = "The vendor's header is not as it should be"
     return Problem("vendor-authorization-invalid", detail, status=400, title=title)
+
+
+def _shape(form: PassThrough) -> str:
+    match form.form:
+        case HeaderForm.KEY:
+            return f"<{form.fields[0]}>"
+        case HeaderForm.BASIC:
+            return f"Basic base64({':'.join(form.fields)})"
+        case HeaderForm.BEARER:
+            return "Bearer <access token>"
