@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Prefetch, Q, QuerySet
@@ -87,9 +88,11 @@ def _said(partner: Partner) -> tuple[QuerySet[Enrollment], QuerySet[Invitation]]
     return of_flows, asked_in
 
 
-def _accounts(partner: Partner, wanted: Collection[str]) -> QuerySet[Connection]:
+def _accounts(partner: Partner, wanted: Collection[str]) -> QuerySet[Any]:
     """Return the accounts that are these homeowners' now; who had one before is not told of it any more."""
-    enrolled, invited = (rows.filter(user_reference__in=wanted) for rows in _said(partner))
-    ever = Q(pk__in=enrolled.values("connection")) | Q(owner__in=invited.values("accepted_by"))
-    theirs = Connection.objects.filter(ever, partner=partner).exclude(status=Connection.Status.DISCONNECTED)
-    return owners.with_reference(theirs).filter(user_reference__in=wanted).order_by("created_at", "pk")
+    of_flows, asked_in = _said(partner)
+    enrolled = of_flows.filter(user_reference__in=wanted).values("connection")
+    invited = asked_in.filter(user_reference__in=wanted).values("accepted_by")
+    ever = Connection.objects.filter(Q(pk__in=enrolled) | Q(owner__in=invited), partner=partner)
+    theirs: QuerySet[Any] = owners.with_reference(ever.exclude(status=Connection.Status.DISCONNECTED))
+    return theirs.filter(user_reference__in=wanted).order_by("created_at", "pk")

@@ -37,7 +37,9 @@ class EventDocument(Document):
     name = serializers.CharField(help_text="One of the names that the parameter `name` takes.")
     actor = serializers.CharField(help_text="`client:<id>`, `user:<number>`, or what acted by itself.")
     subject = serializers.CharField(help_text="What it is about: a kind and an id.")
-    data = serializers.DictField(help_text="What there is to say of it; members may be added.")
+    data = serializers.DictField(  # type: ignore[assignment]  # a field: off the class
+        help_text="What there is to say of it; members may be added."
+    )
     hash = serializers.CharField(help_text="SHA-256, in hex.")
     previous_hash = serializers.CharField(help_text="That of the event before; empty for the first.")
 

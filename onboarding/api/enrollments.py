@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.db.models import Prefetch, Q, QuerySet
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import mixins, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -59,10 +60,10 @@ class EnrollmentDocument(Document):
         "created_at": "2026-06-15T12:00:00Z", "settled_at": "2026-06-15T12:00:00Z",
     }  # fmt: skip
 
-    def get_systems(self, row: Enrollment) -> list[EnrolledSystem]:
+    @extend_schema_field(EnrolledSystem(many=True))
+    def get_systems(self, row: Enrollment) -> Any:
         homes = row.connection.systems.all() if row.is_living else ()
-        shown: Any = EnrolledSystem(homes, many=True).data
-        return shown
+        return EnrolledSystem(homes, many=True).data
 
 
 class Enrollments(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):

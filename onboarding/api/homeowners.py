@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.http import Http404
@@ -33,7 +34,9 @@ class HomeownerQuery(PageQuery):
 class LinkedVendor(Document):
     vendor = serializers.CharField()
     connection = serializers.UUIDField(source="uid")
-    is_valid = serializers.SerializerMethodField(help_text="false: the homeowner has to connect it again.")
+    is_valid = serializers.SerializerMethodField(  # type: ignore[assignment]  # a field: off the class
+        help_text="false: the homeowner has to connect it again."
+    )
     needs = serializers.SerializerMethodField(
         help_text="`reconnect` (the homeowner), `vendor_approval` (the vendor), `resume` (it is paused); null: nothing."
     )
@@ -157,7 +160,7 @@ class Homeowners(Endpoint):
         url = flow_links.of(user_reference=reference, **self.body())
         return Response({"url": url, "expires_at": None})
 
-    def _of(self, references: list[str]) -> list[homeowners.Homeowner]:
+    def _of(self, references: Sequence[str]) -> Sequence[homeowners.Homeowner]:
         gateways = reach.gateways(self.caller, Gateway.objects.filter(partner=self.caller.partner))
         return homeowners.of(self.caller.partner, references, gateways)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateways import events
+from gateways.models import Event
 from tests import factories
 from tests.api.calling import backend
 from tests.factories import NOW
@@ -37,7 +38,7 @@ def test_events_come_in_order_each_with_the_hash_of_the_one_before(api, partner)
     first, second = api.get("events").json()["data"]
     assert second == {
         "sequence": 2, "at": "2026-06-15T12:00:00Z", "name": "queue.held", "actor": "test", "subject": "gateway:a-1",
-        "data": {"reason": "SEN knows no such key"}, "hash": events.Event.objects.get(partner=partner, sequence=2).hash,
+        "data": {"reason": "SEN knows no such key"}, "hash": Event.objects.get(partner=partner, sequence=2).hash,
         "previous_hash": first["hash"],
     }  # fmt: skip
     assert (first["name"], first["previous_hash"]) == ("client.created", "")

@@ -13,7 +13,7 @@ from ingest import connections
 from ingest.models import Connection, System
 from ingest.vendors.base import Tokens
 from onboarding import flows, invitations, journeys
-from onboarding.models import Consent, Enrollment
+from onboarding.models import Consent, Enrollment, JoinPage
 from tests import factories
 from tests.api.calling import backend, problem
 from tests.factories import NOW
@@ -54,7 +54,7 @@ def invited(site):
 
 @pytest.fixture
 def site(site):
-    homes.JoinPage.objects.create(partner=site.partner, gateway_type=site.partner.gateway_types.get())
+    JoinPage.objects.create(partner=site.partner, gateway_type=site.partner.gateway_types.get())
     return site
 
 
