@@ -52,6 +52,14 @@ class EventDocument(Document):
     }  # fmt: skip
 
 
+class EventPages(paging.CursorPages):
+    """Describes the pages of events, which say how far they have looked."""
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        looked = {"type": "integer", "description": "How far this answer has looked: send it as `after` to go on."}
+        return paging.envelope(schema, last_sequence=looked)
+
+
 class Events(Resource):
     """The event log, oldest first. Whoever asks again and again sends `last_sequence` back as `after`."""
 
@@ -60,6 +68,7 @@ class Events(Resource):
     partner_path = "partner"
     serializer_class = EventDocument
     queries: ClassVar = {"list": EventQuery}
+    pagination_class = EventPages
 
     def list(self, request: Request) -> Response:
         """List events from any point on.
