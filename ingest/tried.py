@@ -28,9 +28,9 @@ def add_credential(
     *, partner: Partner, vendor: str, scheme: str, secrets: Mapping[str, str], by: By, clock: Clock, **more: Any
 ) -> VendorCredential:
     """Do what `credentials.add` does, with secrets that work."""
-    whose = {"partner": partner, "vendor": vendor, "scheme": vendors.scheme_of(vendor, scheme).name}
-    try_secrets(VendorCredential(**whose), secrets, clock=clock)
-    return credentials.add(**whose, secrets=secrets, by=by, now=clock(), **more)
+    used = vendors.scheme_of(vendor, scheme).name
+    try_secrets(VendorCredential(partner=partner, vendor=vendor, scheme=used), secrets, clock=clock)
+    return credentials.add(partner=partner, vendor=vendor, scheme=used, secrets=secrets, by=by, now=clock(), **more)
 
 
 def change_credential(*, credential: VendorCredential, by: By, clock: Clock, **changes: Any) -> VendorCredential:
@@ -52,13 +52,12 @@ def connect(
     credential: VendorCredential | None = None,
 ) -> Connection:
     """Do what `connections.connect` does, with secrets or a credential that work."""
-    given = {"vendor": vendor, "scheme": scheme, "secrets": secrets, "credential": credential}
-    used = connections.check_keys(partner=partner, **given)
-    if credential is not None:
-        connections.test_credentials(credential, clock=clock)
-    elif secrets is not None:
-        try_secrets(Connection(partner=partner, vendor=vendor, scheme=used), secrets, clock=clock)
-    return connections.connect(partner=partner, label=label, by=by, now=clock(), **given)
+    used = connections.check_keys(partner=partner, vendor=vendor, scheme=scheme, secrets=secrets, credential=credential)
+    _try_given(Connection(partner=partner, vendor=vendor, scheme=used), secrets, credential, clock)
+    return connections.connect(
+        partner=partner, vendor=vendor, label=label, scheme=scheme, secrets=secrets, credential=credential, by=by,
+        now=clock(),
+    )  # fmt: skip
 
 
 def reconnect(
@@ -70,14 +69,19 @@ def reconnect(
     credential: VendorCredential | None = None,
 ) -> Connection:
     """Do what `connections.reconnect` does, with secrets or a credential that work."""
-    given = {"secrets": secrets, "credential": credential}
-    whose = {"partner": connection.partner, "vendor": connection.vendor, "scheme": connection.scheme}
-    connections.check_keys(**whose, **given)
+    whose: dict[str, Any] = {name: getattr(connection, name) for name in ("partner", "vendor", "scheme")}
+    connections.check_keys(secrets=secrets, credential=credential, **whose)
+    _try_given(Connection(**whose), secrets, credential, clock)
+    return connections.reconnect(connection=connection, secrets=secrets, credential=credential, by=by, now=clock())
+
+
+def _try_given(
+    row: Connection, secrets: Mapping[str, str] | None, credential: VendorCredential | None, clock: Clock
+) -> None:
     if credential is not None:
         connections.test_credentials(credential, clock=clock)
     elif secrets is not None:
-        try_secrets(Connection(**whose), secrets, clock=clock)
-    return connections.reconnect(connection=connection, by=by, now=clock(), **given)
+        try_secrets(row, secrets, clock=clock)
 
 
 def _unsaved(known: VendorCredential) -> VendorCredential:

@@ -24,7 +24,7 @@ class NewTypeBody(Body):
     prefix = serializers.CharField(max_length=47, help_text="As assigned by Sourceful: letters, digits, _ and -.")
     name = serializers.CharField(max_length=100)
     key_strategy = serializers.ChoiceField(
-        choices=GatewayType.KeyStrategy.choices, default=GatewayType.KeyStrategy.PER_DEVICE
+        choices=GatewayType.KeyStrategy.choices, default=GatewayType.KeyStrategy.PER_DEVICE.value
     )
     model = serializers.CharField(
         max_length=40, default="partner_cloud", help_text="`model` in the header of JWTs, agreed with Sourceful."

@@ -41,7 +41,7 @@ class WalletDocument(Document):
 class CoordinatesBody(Body):
     latitude = serializers.DecimalField(max_digits=None, decimal_places=None, help_text="Degrees, north positive.")
     longitude = serializers.DecimalField(max_digits=None, decimal_places=None, help_text="Degrees, east positive.")
-    source = serializers.ChoiceField(choices=Coordinates.Source.choices, default=Coordinates.Source.TYPED)
+    source = serializers.ChoiceField(choices=Coordinates.Source.choices, default=Coordinates.Source.TYPED.value)  # type: ignore[assignment]  # the body's
     consented_at = serializers.DateTimeField(
         default=None, allow_null=True, help_text="When the homeowner agreed to the place being kept."
     )
@@ -54,7 +54,7 @@ class CoordinatesDocument(Document):
 
     latitude = serializers.DecimalField(max_digits=9, decimal_places=6, help_text="North positive.")
     longitude = serializers.DecimalField(max_digits=9, decimal_places=6, help_text="East positive.")
-    source = serializers.ChoiceField(choices=Coordinates.Source.choices)
+    source = serializers.ChoiceField(choices=Coordinates.Source.choices)  # type: ignore[assignment]  # the document's
     consented_at = serializers.DateTimeField(allow_null=True)
 
     example: ClassVar = {**CoordinatesBody.example, "source": "typed", "consented_at": None}

@@ -32,11 +32,11 @@ class OfPartner(serializers.SlugRelatedField[Any]):
     default_error_messages = {"does_not_exist": "There is none with the id {value}."}
 
     def __init__(self, model: type[Model], slug_field: str = "uid", *, path: str = "partner", **kwargs: Any) -> None:
-        self._path = path
+        self._model, self._path = model, path
         super().__init__(slug_field=slug_field, queryset=model._default_manager.all(), **kwargs)
 
     def get_queryset(self) -> Any:
-        return super().get_queryset().filter(**{self._path: self.context["view"].caller.partner})
+        return self._model._default_manager.filter(**{self._path: self.context["view"].caller.partner})
 
     def to_internal_value(self, data: Any) -> Any:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.db.models import Model, QuerySet
@@ -10,7 +10,9 @@ from django.http import Http404
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, set_response_etag
 from rest_framework import exceptions
+from rest_framework.pagination import BasePagination
 from rest_framework.parsers import JSONParser
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -49,9 +51,9 @@ class Endpoint(GenericViewSet[Any]):
     authentication_classes = (BearerToken,)
     permission_classes = (HasScope,)
     throttle_classes = (limits.PerClient,)
-    renderer_classes = (renderers.Json, renderers.Csv)
+    renderer_classes: Sequence[type[BaseRenderer]] = (renderers.Json, renderers.Csv)
     parser_classes = (JSONParser, MergePatchParser)
-    pagination_class = CursorPages
+    pagination_class: type[BasePagination] | None = CursorPages
     metadata_class = None
     schema = Schema()
 

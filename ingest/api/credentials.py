@@ -109,7 +109,8 @@ class VendorCredentials(mixins.ListModelMixin, Resource):
     lookup_value_regex = UID
 
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.select_related("partner").annotate(account_count=Count("connections"))
+        counted: QuerySet[Any] = rows.select_related("partner").annotate(account_count=Count("connections"))
+        return counted
 
     def narrow(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows.filter(vendor=self.query["vendor"]) if self.query.get("vendor") else rows

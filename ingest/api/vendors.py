@@ -24,7 +24,7 @@ class SecretDocument(Document):
     """One thing that a way in asks for."""
 
     name = serializers.CharField(help_text="Its name in `secrets` of credentials and connections.")
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # the document's
     help = serializers.CharField()
     is_secret = serializers.BooleanField()
 
@@ -33,7 +33,7 @@ class WayInDocument(Document):
     """One way into a vendor's cloud."""
 
     type = serializers.CharField(help_text="`type` of credentials and connections.")
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # the document's
     is_used = serializers.BooleanField(help_text="False: such keys are kept until we know how to use them.")
     by_consent = serializers.BooleanField(
         help_text="True: these are the keys of your application, and each owner consents on the vendor's own page."
@@ -65,7 +65,7 @@ class VendorDocument(Document):
     """A vendor. One that is not `supported` is announced: its credentials can be kept already."""
 
     id = serializers.CharField(help_text="`vendor` everywhere else.")
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # the document's
     supported = serializers.BooleanField()
     beta = serializers.BooleanField()
     kinds = serializers.ListField(

@@ -44,13 +44,13 @@ class NewConnectionBody(KeysBody):
     type = serializers.CharField(
         source="scheme", default="", max_length=30, help_text="One of the vendor's ways in; else its first."
     )
-    label = serializers.CharField(max_length=100, help_text="The homeowner or fleet, for your own staff.")
+    label = serializers.CharField(max_length=100, help_text="The homeowner or fleet, for your own staff.")  # type: ignore[assignment]  # the body's
 
     example: ClassVar = {"vendor": "solis", "label": "Fleet north", **KeysBody.example}
 
 
 class ConnectionChanges(Body):
-    label = serializers.CharField(max_length=100)
+    label = serializers.CharField(max_length=100)  # type: ignore[assignment]  # the body's
 
     example: ClassVar = {"label": "Fleet south"}
 
@@ -76,7 +76,7 @@ class ConnectionDocument(Document):
     id = serializers.UUIDField(source="uid")
     vendor = serializers.CharField()
     type = serializers.CharField(source="scheme", help_text="Which of the vendor's ways in it uses.")
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # the document's
     status = serializers.ChoiceField(choices=Connection.Status.choices)
     user_reference = serializers.CharField(help_text="What you call its owner; empty if you never said.")
     has_owner = serializers.SerializerMethodField(help_text="Whether it is a homeowner's, who signed in here.")

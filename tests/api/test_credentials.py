@@ -19,7 +19,8 @@ pytestmark = pytest.mark.django_db
 
 KEYS = {"key_id": "sandbox-key", "key_secret": "sandbox-secret"}
 FLEET = {"vendor": "solis", "name": "Fleet", "secrets": KEYS}
-TESLA = {"vendor": "tesla", "name": "App", "secrets": {"client_id": "app-4711", "client_secret": "S3CRET-tesla"}}
+APP = {"client_id": "app-4711", "client_secret": "S3CRET-tesla"}
+TESLA = {"vendor": "tesla", "name": "App", "secrets": APP}
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def test_what_no_adapter_uses_yet_is_kept_untried(api):
         ({"vendor": "nobody"}, 400, "vendor"),
         ({"type": "nothing"}, 422, "no way in called 'nothing'"),
         ({"secrets": {"client_id": "app-4711"}}, 422, "Fill in: Client secret."),
-        ({"secrets": {**TESLA["secrets"], "pin": "1"}}, 422, "There is no pin here"),
+        ({"secrets": {**APP, "pin": "1"}}, 422, "There is no pin here"),
         ({"secrets": "S3CRET-tesla"}, 400, "secrets"),
         ({"secrets": {"client_id": {"a": "S3CRET-tesla"}, "client_secret": "x"}}, 400, "secrets"),
         ({"clientSecret": "S3CRET-tesla"}, 400, "There is no such name here"),
@@ -131,7 +132,7 @@ def test_name_and_end_change_and_secrets_stay(api, kept):
         f"vendor-credentials/{kept.uid}", {"name": "Fleet 2", "expires_at": "2027-01-01T00:00:00+01:00"}
     )
     assert (changed.json()["name"], changed.json()["expires_at"]) == ("Fleet 2", "2026-12-31T23:00:00Z")
-    event = Event.objects.order_by("sequence").last()
+    event = Event.objects.latest("sequence")
     assert (event.name, event.data) == ("credential.changed", {"changed": ["expires_at", "name"]})
     assert opened() == KEYS
     assert api.patch(f"vendor-credentials/{kept.uid}", {"expires_at": None}).json()["expires_at"] is None
@@ -160,7 +161,7 @@ def test_a_credential_is_deleted_when_nothing_uses_it_any_more(api, kept, partne
     assert "still uses" in refused.json()["detail"]
     connections.disconnect(connection=account, by="test", now=NOW)
     assert api.delete(at).status_code == 204
-    event = Event.objects.order_by("sequence").last()
+    event = Event.objects.latest("sequence")
     assert (event.name, event.subject) == ("credential.deleted", f"credential:{kept.uid}")
     assert problem(api.get(at)) == (404, "not-found")
 

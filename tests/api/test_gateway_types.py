@@ -29,7 +29,7 @@ def test_name_and_header_change_and_the_prefix_does_not():
     api = backend(kind.partner)
     changed = api.patch(f"gateway-types/{kind.prefix}", {"name": "New", "model": "acme_cloud"}).json()
     assert (changed["name"], changed["model"], changed["dtype"]) == ("New", "acme_cloud", "json")
-    event = Event.objects.order_by("sequence").last()
+    event = Event.objects.latest("sequence")
     assert (event.name, event.data) == ("gateway_type.changed", {"changed": {"name": "New", "model": "acme_cloud"}})
     assert problem(api.patch(f"gateway-types/{kind.prefix}", {"prefix": "other"})) == (400, "invalid-request")
 

@@ -30,7 +30,7 @@ def api(gateway):
 
 
 def newest_event():
-    return Event.objects.order_by("sequence").last()
+    return Event.objects.latest("sequence")
 
 
 def test_a_gateway_is_made_and_found_at_the_address_it_came_with():

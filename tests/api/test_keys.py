@@ -48,7 +48,7 @@ def test_a_banned_key_signs_no_more_and_says_why(gateway, api):
     banned = api.post(f"{at}/ban", {"reason": "leaked"}).json()
     assert (banned["state"], banned["ban_reason"]) == ("banned", "leaked")
     assert queries.active_key(Gateway.objects.get()) is None
-    assert Event.objects.order_by("sequence").last().data == {"public_key": key, "reason": "leaked"}
+    assert Event.objects.latest("sequence").data == {"public_key": key, "reason": "leaked"}
     assert problem(api.post(f"{at}/ban", {"reason": "again"})) == (422, "refused")
 
 
