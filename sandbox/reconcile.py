@@ -12,6 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -119,8 +120,10 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--to", dest="end", type=datetime.fromisoformat, default=now)
     args = parser.parse_args(arguments)
     portal = Portal(args.portal, args.client_id, os.environ.get("CLIENT_SECRET", ""))
-    found = reconcile(portal, Sen(args.sandbox), args.start.astimezone(UTC), args.end.astimezone(UTC))
-    sys.exit(1 if _differing(found, print) else 0)
+    with closing(portal), closing(Sen(args.sandbox)) as sen:
+        found = reconcile(portal, sen, args.start.astimezone(UTC), args.end.astimezone(UTC))
+        differing = _differing(found, print)
+    sys.exit(1 if differing else 0)
 
 
 def _differing(found: Iterable[Comparison], say: Callable[[str], Any]) -> int:

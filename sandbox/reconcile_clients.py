@@ -29,6 +29,10 @@ class Portal:
         self._http = requests.Session()
         self._http.trust_env = False
 
+    def close(self) -> None:
+        """End the connections."""
+        self._http.close()
+
     @staticmethod
     def telemetry(sn: str) -> str:
         """Return the address of what a DER measured."""
@@ -81,6 +85,10 @@ class Sen:
         self._url = f"{sandbox.rstrip('/')}/sen/__admin"
         self._http = requests.Session()
         self._http.trust_env = False
+
+    def close(self) -> None:
+        """End the connections."""
+        self._http.close()
 
     def points(self, gateway: str) -> Iterator[tuple[tuple[str, int], Any]]:
         """Yield every point of a gateway: (serial, Unix ms), and what it says since it last came."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+import datetime as dt
 from typing import Any, ClassVar
 
 from rest_framework import serializers
@@ -19,13 +19,13 @@ from ingest.api.telemetry import Measured
 from ingest.readings import Kind
 from ingest.statistics import Step
 
-_FIRST, _LAST = date(2000, 1, 2), date(2099, 12, 30)
+_FIRST, _LAST = dt.date(2000, 1, 2), dt.date(2099, 12, 30)
 
 
 class EnergyQuery(Query):
     date = serializers.DateField(help_text="A day of the home's own calendar, as YYYY-MM-DD.")
 
-    def validate_date(self, value: date) -> date:
+    def validate_date(self, value: dt.date) -> dt.date:
         if not _FIRST <= value <= _LAST:
             msg = "Give a day of this century."
             raise serializers.ValidationError(msg)
@@ -51,7 +51,7 @@ class EnergyDocument(Document):
     date = serializers.DateField()
     timezone = serializers.CharField()
     home = BalanceDocument()
-    data = DerEnergyDocument(many=True, help_text="One for each DER.")
+    data = DerEnergyDocument(many=True, help_text="One for each DER.")  # type: ignore[assignment]  # a field's name
 
     example: ClassVar = {
         "gateway": "acme-0123456789abcdef", "date": "2026-06-15", "timezone": "Europe/Stockholm",
@@ -73,13 +73,13 @@ class Energy(Signed):
 
     def retrieve(self, request: Request, gateway: str) -> Response:  # noqa: ARG002
         """Return a day's energies of a home and of each DER, and how many points are stored of it."""
-        system, day = reached.measured_home(self.caller, gateway), self.query["date"]
-        edges = [statistics.midnight(one, system.zone) for one in (day, day + timedelta(days=1))]
+        (system, home), day = reached.measured_home(self.caller, gateway), self.query["date"]
+        edges = [statistics.midnight(one, system.zone) for one in (day, day + dt.timedelta(days=1))]
         found = balance.of_home(system, edges, Step.DAY)
         ders = [_day(der.sn, Kind(der.kind), *buckets) for der, buckets in zip(found.ders, found.buckets, strict=True)]
         about = {"gateway": gateway, "date": day.isoformat(), "timezone": system.zone.key}
         answer = Response({**about, "home": shown(found.balances[0]), "data": ders})
-        return self.provable(answer, gateway=system.gateway, subject="energy")
+        return self.provable(answer, gateway=home, subject="energy")
 
 
 def _day(sn: str, kind: Kind, bucket: statistics.Bucket) -> dict[str, Any]:

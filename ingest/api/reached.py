@@ -43,29 +43,31 @@ def one_der(found: QuerySet[Der], sn: str, gateway: str) -> Der:
     raise conflict(msg, slug="serial-ambiguous")
 
 
-def measured_der(caller: Caller, sn: str, gateway: str) -> Der:
-    """Return a DER of which a caller may see readings. Raises as `one_der`, and Problem without its owner's consent."""
+def measured_der(caller: Caller, sn: str, gateway: str) -> tuple[Der, Gateway]:
+    """Return a DER of which a caller may see readings, and its gateway.
+
+    Raises as `one_der`, and Problem where a homeowner has not agreed to it.
+    """
     homes = reach.with_readings(caller, _gateways(caller))
     der = one_der(sharing.shared(Der.objects.filter(system__gateway__in=homes)), sn, gateway)
-    _check_agreed(caller, der.system)
-    return der
+    return der, _agreed(caller, der.system)
 
 
-def measured_home(caller: Caller, gateway: str) -> System:
-    """Return the system of a gateway of which a caller may see readings. Raises Http404, Problem as `measured_der`."""
+def measured_home(caller: Caller, gateway: str) -> tuple[System, Gateway]:
+    """Return the system of a gateway of which a caller may see readings, and that. Raises as `measured_der`."""
     homes = reach.with_readings(caller, _gateways(caller))
-    rows = System.objects.filter(gateway__in=homes).select_related(
-        "gateway__partner", "gateway__gateway_type", "connection"
-    )
-    system = get_object_or_404(rows, gateway__serial=gateway)
-    _check_agreed(caller, system)
-    return system
+    rows = System.objects.select_related("gateway__partner", "gateway__gateway_type", "connection")
+    system = get_object_or_404(rows.filter(gateway__in=homes), gateway__serial=gateway)
+    return system, _agreed(caller, system)
 
 
-def _check_agreed(caller: Caller, system: System) -> None:
-    """Refuse where a homeowner lets an app know of a home and not see what was measured there."""
-    if caller.user and system.gateway and not reach.agreed(caller, system.gateway, scopes.TELEMETRY_READ):
+def _agreed(caller: Caller, system: System) -> Gateway:
+    """Return the gateway; refuse where a homeowner lets an app know of a home and not see what was measured there."""
+    gateway = system.gateway
+    assert gateway is not None  # noqa: S101  it was found by its gateway
+    if caller.user and not reach.agreed(caller, gateway, scopes.TELEMETRY_READ):
         raise too_narrow(scopes.TELEMETRY_READ)
+    return gateway
 
 
 def _gateways(caller: Caller) -> QuerySet[Gateway]:

@@ -61,7 +61,8 @@ class Statistics(Compressed):
 
     def list(self, request: Request, gateway: str) -> Response:
         """Return a page of buckets in the home's own time zone, oldest first."""
-        system, resolution = reached.measured_home(self.caller, gateway), self.query["resolution"]
+        system, _ = reached.measured_home(self.caller, gateway)
+        resolution = self.query["resolution"]
         step = windows.STEPS[resolution]
         longest = windows.YEAR if step in _LONG else windows.MONTH
         window = windows.asked(self.query, timezone.now(), longest=longest)

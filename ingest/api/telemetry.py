@@ -112,15 +112,15 @@ class Telemetry(Signed):
         What vendors deliver late can land behind it: ask again with `received_after`. `format=jwt` signs the page with
         the gateway's key (`/gateways/{id}/jwks.json`).
         """
-        der = reached.measured_der(self.caller, sn, self.query["gateway"])
+        der, home = reached.measured_der(self.caller, sn, self.query["gateway"])
         window = windows.asked(self.query, timezone.now(), longest=windows.MONTH)
         page = self._page(der, window)
         about = {
-            "gateway": der.system.gateway.serial, "sn": der.sn, "kind": der.kind,
+            "gateway": home.serial, "sn": der.sn, "kind": der.kind,
             "resolution": self.query["resolution"], "timezone": der.system.zone.key,
         }  # fmt: skip
         answer = paging.answer(request, page.data, window.cursor(page.then), **about)
-        return self.provable(answer, gateway=der.system.gateway, subject="telemetry", sn=der.sn)
+        return self.provable(answer, gateway=home, subject="telemetry", sn=der.sn)
 
     def _page(self, der: Der, window: windows.Window) -> Page:
         limit, step = self.query["limit"], windows.STEPS.get(self.query["resolution"])

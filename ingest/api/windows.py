@@ -78,7 +78,7 @@ class Window:
 
     def cursor(self, then: datetime | None) -> str | None:
         """Return the cursor of the page that goes on at `then`, up to the same end."""
-        return then and paging.encode([telemetry.milliseconds(then), telemetry.milliseconds(self.end)])
+        return paging.encode([telemetry.milliseconds(at) for at in (then, self.end)]) if then else None
 
 
 def asked(query: dict[str, Any], now: datetime, *, longest: timedelta) -> Window:

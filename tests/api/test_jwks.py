@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from jwt.algorithms import ECAlgorithm
 
 from gateways import actions, jwks
@@ -50,7 +53,7 @@ def test_a_public_key_is_the_published_jwk():
     known = jwks.jwk(PUBLIC_HEX)
     assert (known["kty"], known["crv"], known["x"], known["y"], known["alg"]) == ("EC", "P-256", X, Y, "ES256")
     assert known["kid"] == "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s"
-    assert ECAlgorithm.from_jwk(known)
+    assert isinstance(ECAlgorithm.from_jwk(known), EllipticCurvePublicKey)
 
 
 def test_a_signed_page_says_the_same_as_the_plain_one_and_verifies(pv, sen, client, settings):
@@ -113,7 +116,7 @@ def test_a_banned_key_verifies_nothing(pv, client):
 
 def test_a_key_of_the_type_verifies_for_its_gateways(db, client):
     of_type = factories.gateway_type(key_strategy="global")
-    system = factories.system(factories.active_gateway(of_type))
+    system: Any = factories.system(factories.active_gateway(of_type))
     meter = homes.add(system, Kind.METER)
     homes.measure(meter, [Reading(ts=NOW, power_w=1)])
     signed = homes.validator(system).get(f"ders/{meter.sn}/telemetry", {**WINDOW, "format": "jwt"}).content.decode()

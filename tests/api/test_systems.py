@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 from django.db import connection as database
@@ -115,7 +116,8 @@ def test_a_gateway_that_nothing_is_read_for_has_no_ders():
 
 def test_a_serial_that_several_homes_have_needs_the_gateway():
     of_type = factories.gateway_type()
-    first, second = (factories.system(factories.active_gateway(of_type)) for _ in range(2))
+    both: Any = (factories.system(factories.active_gateway(of_type)) for _ in range(2))
+    first, second = both
     for system in (first, second):
         homes.add(system, Kind.METER, "1")
     api = backend(of_type.partner)

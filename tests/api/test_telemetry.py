@@ -6,6 +6,7 @@ import csv
 import gzip
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import orjson
 import pytest
@@ -20,7 +21,7 @@ from gateways.models import Client
 from gateways.oauth import clients, grants
 from ingest import sharing
 from ingest.models import Message
-from ingest.readings import VALUES, Kind, Reading
+from ingest.readings import VALUES, Kind, Quality, Reading
 from ingest.sen import envelope, points
 from tests import factories
 from tests.api import homes
@@ -88,17 +89,22 @@ def test_a_row_gives_the_very_point_that_sen_was_sent(reading, kind, make, rated
 @pytest.mark.parametrize("kind", Kind)
 def test_what_comes_out_of_the_table_is_what_went_to_sen(db, kind):
     der = homes.add(homes.sending(), kind, make="Acme", rated_power_w=5000)
-    values = {"soc": 0.5, "voltage_v": 51.2, "current_a": -3.5, "frequency_hz": 49.98, "temperature_c": 41.25}
+    values: dict[str, Any] = {
+        "soc": 0.5, "voltage_v": 51.2, "current_a": -3.5, "frequency_hz": 49.98, "temperature_c": 41.25,
+    }  # fmt: skip
+        "soc": 0.5,
+        "voltage_v": 51.2,
+        "current_a": -3.5,
+        "frequency_hz": 49.98,
+        "temperature_c": 41.25,
+    }
     homes.measure(der, [
         Reading(ts=NOW, power_w=-99.5, total_in_wh=Decimal("2.5"), total_out_wh=Decimal("3.500"), **values),
         Reading(ts=NOW + timedelta(milliseconds=1), interval_s=900, energy_out_wh=Decimal("12.345")),
         Reading(ts=NOW + STEP, power_w=7.4, total_out_wh=Decimal("999999999.999")),
     ])  # fmt: skip
-    sent = {
-        int(ms): point
-        for message in Message.objects.filter(der=der)
-        for ms, point in orjson.loads(message.payload).items()
-    }
+    payloads = [orjson.loads(message.payload) for message in Message.objects.filter(der=der)]
+    sent = {int(ms): point for payload in payloads for ms, point in payload.items()}
     served = homes.validator(der.system).get(path(der), WINDOW).json()
     assert {point["timestamp"]: point for point in served["data"]} == sent
     assert len(sent) == 3
@@ -228,7 +234,7 @@ def test_energies_are_named_by_what_they_are_for_a_kind(db, kind, names):
 
 
 def test_the_worst_quality_is_that_of_the_bucket(pv, sen):
-    homes.measure(pv, [Reading(ts=NOW + timedelta(minutes=2), power_w=-1, quality="estimated")])
+    homes.measure(pv, [Reading(ts=NOW + timedelta(minutes=2), power_w=-1, quality=Quality.ESTIMATED)])
     quarters = sen.get(path(pv), {**WINDOW, "resolution": "15m", "limit": 2}).json()["data"]
     assert [one["quality"] for one in quarters] == ["estimated", "measured"]
 
@@ -244,7 +250,7 @@ def test_a_serial_with_signs_of_an_address_in_it_is_found(db):
 
 def test_of_two_homes_with_one_serial_the_gateway_tells_which(db):
     of_type = factories.gateway_type()
-    systems = [factories.system(factories.active_gateway(of_type)) for _ in range(2)]
+    systems: Any = [factories.system(factories.active_gateway(of_type)) for _ in range(2)]
     for number, system in enumerate(systems):
         homes.measure(homes.add(system, Kind.METER, "1"), [Reading(ts=NOW, power_w=float(number))])
     api = homes.validator(systems[0])
