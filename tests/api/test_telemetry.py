@@ -92,12 +92,6 @@ def test_what_comes_out_of_the_table_is_what_went_to_sen(db, kind):
     values: dict[str, Any] = {
         "soc": 0.5, "voltage_v": 51.2, "current_a": -3.5, "frequency_hz": 49.98, "temperature_c": 41.25,
     }  # fmt: skip
-        "soc": 0.5,
-        "voltage_v": 51.2,
-        "current_a": -3.5,
-        "frequency_hz": 49.98,
-        "temperature_c": 41.25,
-    }
     homes.measure(der, [
         Reading(ts=NOW, power_w=-99.5, total_in_wh=Decimal("2.5"), total_out_wh=Decimal("3.500"), **values),
         Reading(ts=NOW + timedelta(milliseconds=1), interval_s=900, energy_out_wh=Decimal("12.345")),
