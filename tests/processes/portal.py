@@ -85,7 +85,10 @@ class Portal:
         wait_for(lambda: self._sandbox_answers(child), "the sandbox", portal=self)
         return child
 
-    def start_worker(self, name: str = "worker", *, concurrency: int = 2) -> subprocess.Popen[bytes]:
+    def start_worker(
+        self, name: str = "worker", *, concurrency: int = 2, beat: bool = False
+    ) -> subprocess.Popen[bytes]:
+        """Start a worker; with beat in a fork of it, where a test needs both for as long."""
         options = (
             "-Q",
             "pull,push,default",
@@ -95,6 +98,7 @@ class Portal:
             f"{name}@test",
             "--without-gossip",
             "--without-mingle",
+            *(("-B",) if beat else ()),
         )
         return self.start(name, "-m", "celery", "-A", "config", "worker", *options, "-l", "warning")
 

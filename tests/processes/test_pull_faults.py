@@ -13,7 +13,7 @@ from ingest import connections, discovery, sealing
 from ingest.models import Connection, PullRun, Reading
 from onboarding import actions
 from tests import factories
-from tests.processes.portal import Portal, nothing_waits, wait_for
+from tests.processes.portal import nothing_waits, wait_for
 from tests.processes.test_push_faults import assert_all_in_ledger
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,11 +37,6 @@ def solis_home() -> tuple[Connection, Gateway]:
     return connection, gateway
 
 
-def run(portal: Portal) -> None:
-    portal.start_worker()
-    portal.start_beat()
-
-
 def pull_again(connection: Connection) -> None:
     Connection.objects.filter(pk=connection.pk).update(next_pull_at=timezone.now())
 
@@ -52,7 +47,7 @@ def good_pull(connection: Connection) -> bool:
 
 def test_a_home_is_pulled_signed_and_pushed_all_by_itself(portal):
     connection, gateway = solis_home()
-    run(portal)
+    portal.start_worker(beat=True)
     wait_for(lambda: good_pull(connection) and nothing_waits(), "the first pull on its way to SEN", portal=portal)
     assert Reading.objects.exists()
     assert_all_in_ledger(portal, [gateway])
@@ -78,7 +73,7 @@ def test_a_home_is_pulled_signed_and_pushed_all_by_itself(portal):
 def test_a_vendor_in_trouble_is_asked_again_and_nothing_is_skipped(portal, fault, outcome):
     connection, gateway = solis_home()
     portal.fault("solis", path=_DATA, times=1, **fault)
-    run(portal)
+    portal.start_worker(beat=True)
     wait_for(lambda: PullRun.objects.filter(outcome=outcome).exists(), f"a run that ended as {outcome}", portal=portal)
     wait_for(lambda: Connection.objects.get().lease is None, "the connection being free again", portal=portal)
     failed = Connection.objects.get()
@@ -98,7 +93,7 @@ def test_a_key_the_vendor_refuses_stops_the_account_until_a_new_one_is_given(por
     connection, gateway = solis_home()
     sealing.seal(connection, {"key_id": "sandbox-key", "key_secret": "changed by the owner"})
     connection.save()
-    run(portal)
+    portal.start_worker(beat=True)
     needs = Connection.Status.NEEDS_RECONNECT
     wait_for(lambda: Connection.objects.get().status == needs, "the account needing its owner", portal=portal)
     assert PullRun.objects.filter(outcome=PullRun.Outcome.AUTH_FAILED).count() == 1

@@ -83,8 +83,7 @@ def test_a_worker_killed_after_sen_accepted_and_before_it_was_recorded_loses_and
 def test_sen_failing_for_a_while_delays_and_loses_nothing(portal, fault):
     gateways = homes(2, 30)
     portal.fault("sen", path="/gw/data", times=4, **fault)
-    portal.start_worker()
-    portal.start_beat()
+    portal.start_worker(beat=True)
     wait_for(nothing_waits, "all messages after the trouble", seconds=60, portal=portal)
     assert_all_in_ledger(portal, gateways)
     assert Attempt.objects.count() >= 4
@@ -94,8 +93,7 @@ def test_sen_failing_for_a_while_delays_and_loses_nothing(portal, fault):
 def test_sen_refusing_one_payload_holds_that_message_and_sends_the_others(portal):
     gateways = homes(2, 30)
     portal.fault("sen", path="/gw/data", status=422, body="no such unit", times=1)
-    portal.start_worker()
-    portal.start_beat()
+    portal.start_worker(beat=True)
     wait_for(nothing_waits, "the other messages", portal=portal)
     held = Message.objects.get(state=Message.State.HELD)
     assert "no such unit" in held.held_reason
@@ -110,8 +108,7 @@ def test_sen_refusing_one_payload_holds_that_message_and_sends_the_others(portal
 def test_a_banned_key_holds_its_gateway_with_the_reason_until_another_key_is_active(portal):
     banned, well = homes(2, 30)
     portal.sen(f"gateways/{banned.serial}/ban", {})
-    portal.start_worker()
-    portal.start_beat()
+    portal.start_worker(beat=True)
     wait_for(lambda: GatewayQueue.objects.get(pk=banned.pk).held_reason, "the hold", portal=portal)
     wait_for(lambda: not GatewayQueue.objects.get(pk=well.pk).waiting, "the other gateway", portal=portal)
     queue = GatewayQueue.objects.get(pk=banned.pk)
@@ -126,8 +123,7 @@ def test_a_banned_key_holds_its_gateway_with_the_reason_until_another_key_is_act
 def test_a_clock_of_sen_that_lags_holds_messages_which_a_retry_delivers(portal):
     gateways = homes(1, 30)
     portal.set_clock(timezone.now() - timedelta(hours=3))
-    portal.start_worker()
-    portal.start_beat()
+    portal.start_worker(beat=True)
     wait_for(nothing_waits, "SEN refusing readings of its future", portal=portal)
     held = list(Message.objects.filter(state=Message.State.HELD))
     assert len(held) == 3
@@ -141,9 +137,8 @@ def test_a_clock_of_sen_that_lags_holds_messages_which_a_retry_delivers(portal):
 
 def test_two_worker_processes_on_one_queue_never_deliver_twice(portal):
     gateways = homes(12, 60)
-    portal.start_worker("first")
+    portal.start_worker("first", beat=True)
     portal.start_worker("second")
-    portal.start_beat()
     wait_for(nothing_waits, "two workers sending all", portal=portal)
     assert_all_in_ledger(portal, gateways)
     ledger = portal.sen("ledger")
@@ -163,7 +158,6 @@ def test_everything_stopped_and_started_again_goes_on_where_it_was(portal):
         add_readings(gateway.system, 60)
     portal.end_faults()
     due_now()
-    portal.start_worker("again")
-    portal.start_beat()
+    portal.start_worker("again", beat=True)
     wait_for(nothing_waits, "all after the restart", portal=portal)
     assert_all_in_ledger(portal, gateways)
