@@ -54,9 +54,9 @@ def is_known(partner: Partner, reference: str) -> bool:
     return any(rows.filter(user_reference=reference).exists() for rows in _said(partner))
 
 
-def of(partner: Partner, wanted: Collection[str], gateways: QuerySet[Gateway]) -> list[Homeowner]:
-    """Return homeowners in the order of `wanted`, with homes whose gateways are among `gateways`."""
-    homes = System.objects.filter(gateway__in=gateways).select_related("gateway").order_by("pk")
+def of(partner: Partner, wanted: Collection[str]) -> list[Homeowner]:
+    """Return homeowners in the order of `wanted`."""
+    homes = System.objects.select_related("gateway").order_by("pk")
     counting = Consent.objects.filter(ended_at=None)
     accounts = _accounts(partner, wanted).prefetch_related(Prefetch("systems", homes), Prefetch("consents", counting))
     found: dict[str, list[Connection]] = {reference: [] for reference in wanted}

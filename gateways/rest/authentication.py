@@ -11,7 +11,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from gateways.oauth import scopes
+from gateways.oauth import reach, scopes
 from gateways.oauth.tokens import Caller, caller_of
 from gateways.rest.problems import Problem
 
@@ -48,6 +48,16 @@ class HasScope(BasePermission):
         if needed == scopes.ANY or needed in request.auth.scopes:
             return True
         raise too_narrow(needed)
+
+
+class IsPartnersOwn(BasePermission):
+    """Lets the partner's own backend in: what is no single home's is nobody else's business, whatever their scopes."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:  # noqa: ARG002  the framework's
+        if isinstance(request.auth, Caller) and reach.is_partners_own(request.auth):
+            return True
+        msg = "This is for the partner's own backend; a client that validates rewards reads gateways and telemetry."
+        raise exceptions.PermissionDenied(msg)
 
 
 def too_narrow(needed: str) -> Problem:

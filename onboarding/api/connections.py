@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from gateways.models import Gateway
-from gateways.oauth import reach, scopes
+from gateways.oauth import scopes
 from gateways.rest.requests import Body, Document, OfPartner, PageQuery
 from gateways.rest.views import Resource
 from ingest import connections, tried, vendors
+from ingest.api import reached
 from ingest.api.credentials import UID, TestDocument, secrets_field
-from ingest.models import Connection, VendorCredential
+from ingest.models import Connection, System, VendorCredential
 from onboarding import owners
 
 
@@ -130,11 +131,10 @@ class Connections(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     lookup_value_regex = UID
 
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        if not reach.is_partners_own(self.caller):
-            gateways = reach.gateways(self.caller, Gateway.objects.filter(partner=self.caller.partner))
-            rows = rows.filter(pk__in=gateways.values("system__connection"))
-        rows = rows.select_related("partner", "credential").annotate(system_count=Count("systems"))
-        return owners.with_reference(rows)
+        mine = rows.filter(pk__in=reached.accounts(self.caller)).select_related("partner", "credential")
+        of_account = System.objects.filter(connection=OuterRef("pk")).order_by().values("connection")
+        count = Subquery(of_account.annotate(count=Count("pk")).values("count"))
+        return owners.with_reference(mine.annotate(system_count=Coalesce(count, Value(0))))
 
     def create(self, request: Request) -> Response:  # noqa: ARG002
         """Connect an account with its own secrets, or with a credential of yours. The vendor is asked first.

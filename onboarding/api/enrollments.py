@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import mixins, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from gateways.models import Gateway
-from gateways.oauth import reach, scopes
+from gateways.oauth import scopes
+from gateways.rest.authentication import HasScope, IsPartnersOwn
 from gateways.rest.requests import Document, PageQuery
 from gateways.rest.views import Resource
 from ingest.models import System
@@ -69,6 +69,7 @@ class EnrollmentDocument(Document):
 class Enrollments(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     """Enrollments: each an account that one of the partner's users connected through a Join flow."""
 
+    permission_classes = (HasScope, IsPartnersOwn)
     required_scope = scopes.ENROLLMENTS_READ
     write_scope = scopes.ENROLLMENTS_WRITE
     model = Enrollment
@@ -79,8 +80,7 @@ class Enrollments(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     lookup_url_kwarg = "enrollment"
 
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        known = reach.gateways(self.caller, Gateway.objects.filter(partner=self.caller.partner))
-        homes = System.objects.filter(Q(gateway=None) | Q(gateway__in=known)).select_related("gateway")
+        homes = System.objects.select_related("gateway")
         return rows.select_related("flow", "connection").prefetch_related(Prefetch("connection__systems", homes))
 
     def destroy(self, request: Request, enrollment: str) -> Response:  # noqa: ARG002  the framework's

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.http import Http404
@@ -12,9 +11,9 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from gateways.models import Gateway
-from gateways.oauth import reach, scopes
+from gateways.oauth import scopes
 from gateways.rest import paging
+from gateways.rest.authentication import HasScope, IsPartnersOwn
 from gateways.rest.requests import Body, Document, OfPartner, PageQuery
 from gateways.rest.views import Endpoint
 from ingest import vendors
@@ -119,6 +118,7 @@ class Homeowners(Endpoint):
     A reference in an address is percent-encoded, a slash as %2F.
     """
 
+    permission_classes = (HasScope, IsPartnersOwn)
     required_scope = scopes.ENROLLMENTS_READ
     write_scope = scopes.ENROLLMENTS_WRITE
     serializer_class = HomeownerDocument
@@ -136,12 +136,13 @@ class Homeowners(Endpoint):
             behind = paging.decode(self.query["cursor"], str) if self.query["cursor"] else ""
             found = homeowners.references(partner, behind=behind, most=limit + 1)
         more = len(found) > limit
-        shown: Any = self.get_serializer(self._of(found[:limit]), many=True).data
+        shown: Any = self.get_serializer(homeowners.of(partner, found[:limit]), many=True).data
         return paging.answer(request, shown, paging.encode(found[limit - 1]) if more else None)
 
     def retrieve(self, request: Request, reference: str) -> Response:  # noqa: ARG002  the framework's
         """Tell what a homeowner has connected, and what is agreed to."""
-        return Response(self.document(self._of([self._known(reference)])[0]))
+        (homeowner,) = homeowners.of(self.caller.partner, [self._known(reference)])
+        return Response(self.document(homeowner))
 
     def destroy(self, request: Request, reference: str) -> Response:  # noqa: ARG002
         """Disconnect all accounts of a homeowner and end the consents to them.
@@ -159,10 +160,6 @@ class Homeowners(Endpoint):
         """Build the link by which a homeowner connects an account through a Join flow; nothing is stored."""
         url = flow_links.of(user_reference=reference, **self.body())
         return Response({"url": url, "expires_at": None})
-
-    def _of(self, references: Sequence[str]) -> Sequence[homeowners.Homeowner]:
-        gateways = reach.gateways(self.caller, Gateway.objects.filter(partner=self.caller.partner))
-        return homeowners.of(self.caller.partner, references, gateways)
 
     def _known(self, reference: str) -> str:
         if not (reference.isprintable() and homeowners.is_known(self.caller.partner, reference)):

@@ -86,12 +86,6 @@ def test_enrollments_of_others_are_not_there(enrollment):
     assert Enrollment.objects.get().status == "active"
 
 
-def test_who_validates_rewards_sees_no_home_that_sends_none(site, client):
-    Site(site.partner, purposes=["service"], name="Help only").join(client)
-    validator = backend(site.partner, "enrollments:read", purpose="rewards")
-    assert [row["systems"] for row in validator.get("enrollments").json()["data"]] == [[]]
-
-
 def test_reading_does_not_suffice_to_end_one(site, enrollment):
     assert backend(site.partner, "enrollments:read").delete(f"enrollments/{enrollment.uid}").status_code == 403
 

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from gateways.models import Client
 from gateways.oauth import clients
 from tests import factories
-from tests.api.calling import Api, backend, token_of
+from tests.api.calling import Api, backend, problem, token_of
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
@@ -50,3 +50,12 @@ def test_a_token_without_any_scope_is_told_who_it_is_and_a_false_one_is_not():
     assert (api.get("me").status_code, api.get("me").json()["scopes"]) == (200, [])
     assert Api("made-up").get("me").status_code == 401
     assert Api("").get("me").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "path", ["join-flows", "enrollments", "homeowners", "invitations", "consents", "journeys", "events"]
+)
+def test_who_validates_rewards_has_no_business_with_what_is_no_single_homes(path):
+    partner = factories.partner()
+    assert backend(partner).get(path).status_code == 200
+    assert problem(backend(partner, purpose="rewards").get(path)) == (403, "forbidden")
