@@ -10,7 +10,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from gateways.models import Gateway, Membership, Partner
+from gateways.models import Gateway, IdempotentRequest, Membership, Partner
+from gateways.oauth import clients, grants
 from ingest import credentials, outbox, store
 from ingest.models import Attempt, Connection, Heartbeat, Message, Minute, PullRun
 from onboarding import flows, invitations, journeys, key_trips
@@ -86,6 +87,18 @@ class Fleet:
         )
         WebhookDelivery.objects.create(endpoint=self.webhook, first=1, last=1, count=1, created_at=now)
 
+    def add_app(self) -> None:
+        """An app that a homeowner allowed to act for the home, and a request it may send again."""
+        now = timezone.now()
+        self.app, _secret = clients.create_app(
+            partner=self.partner, name="Sun App", redirect_uris=["https://app.example/done"], by="test", now=now,
+            allowed_scopes=["gateways:read"],
+        )  # fmt: skip
+        owner = User.objects.create_user(f"app-user-{self.partner.pk}", f"app{self.partner.pk}@example.com")
+        Gateway.objects.filter(pk=self.gateway.pk).update(owner=owner)
+        grants.give(user=owner, client=self.app, gateways=[self.gateway], scopes=["gateways:read"], now=now)
+        IdempotentRequest.objects.create(client=self.app, key="k-1", fingerprint="f", created_at=now)
+
     @property
     def gateway(self) -> Gateway:
         return self.gateways[0]
@@ -96,6 +109,7 @@ def make_fleet(**fields: Any) -> Fleet:
     fleet.add_home()
     fleet.add_homeowner()
     fleet.add_flow()
+    fleet.add_app()
     fleet.add_webhook()
     Minute.objects.create(partner=fleet.partner, at=timezone.now(), delivered=5)
     Heartbeat.objects.get_or_create(name="beat", defaults={"at": timezone.now()})

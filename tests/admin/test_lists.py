@@ -159,7 +159,7 @@ def test_readings_are_shown_by_day_and_page(viewer: Client, fleet: Fleet) -> Non
 @pytest.mark.parametrize("model", MODELS, ids=name)
 def test_every_list_is_taken_away_as_csv(model: type[Model], viewer: Client, fleet: Fleet) -> None:
     page = viewer.get(address(model, "changelist"))
-    if not page.context or not (shown := page.context["cl"].queryset):
+    if page.status_code == 403 or not (shown := page.context["cl"].queryset):
         return
     chosen = {"action": "export_csv", "_selected_action": [row.pk for row in shown]}
     table = viewer.post(address(model, "changelist"), chosen)
@@ -173,6 +173,6 @@ def test_a_list_as_csv_has_words_and_whole_times_and_no_formulas(viewer: Client,
     chosen = {"action": "export_csv", "_selected_action": [fleet.gateway.pk]}
     text = viewer.post(address(Gateway, "changelist"), chosen).content.decode("utf-8-sig")
     [row] = csv.DictReader(io.StringIO(text))
-    assert row["Gateway id"] == fleet.gateway.serial
+    assert row["gateway id"] == fleet.gateway.serial
     assert "'=1+1" in row.values()
     assert "signs" in row.values()
