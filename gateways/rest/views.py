@@ -12,6 +12,7 @@ from django.utils.cache import get_conditional_response, set_response_etag
 from rest_framework import exceptions
 from rest_framework.pagination import BasePagination
 from rest_framework.parsers import JSONParser
+from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -49,7 +50,7 @@ class Endpoint(GenericViewSet[Any]):
     newest_first: ClassVar[bool] = False
 
     authentication_classes = (BearerToken,)
-    permission_classes = (HasScope,)
+    permission_classes: tuple[type[BasePermission], ...] = (HasScope,)
     throttle_classes = (limits.PerClient,)
     renderer_classes: Sequence[type[BaseRenderer]] = (renderers.Json, renderers.Csv)
     parser_classes = (JSONParser, MergePatchParser)
