@@ -14,11 +14,13 @@ from gateways.api.personal import Personal
 from gateways.api.registration import Registration
 from gateways.rest import problems
 from ingest.api import passthrough
-from ingest.api.credentials import VendorCredentials
+from ingest.api.credentials import UID, VendorCredentials
 from ingest.api.ders import SN, Ders, GatewayDers
 from ingest.api.energy import Energy
-from ingest.api.gateways import AtSen, Queues
+from ingest.api.gateways import AtSen
 from ingest.api.messages import MESSAGE_ID, Attempts, Messages
+from ingest.api.pulls import Pulls
+from ingest.api.queues import QueueOfGateway, Queues
 from ingest.api.statistics import Statistics
 from ingest.api.systems import Systems
 from ingest.api.telemetry import Telemetry
@@ -34,6 +36,7 @@ from onboarding.api.webhooks import WEBHOOK_ID, WebhookDeliveries, Webhooks
 
 router = SimpleRouter(trailing_slash=False)
 router.register("connections", Connections, basename="connections")
+router.register(f"connections/(?P<connection>{UID})/pulls", Pulls, basename="connection-pulls")
 router.register(f"ders/(?P<sn>{SN})/telemetry", Telemetry, basename="telemetry")
 router.register("ders", Ders, basename="ders")
 router.register("consents", Consents, basename="consents")
@@ -45,7 +48,7 @@ router.register("gateways/registration", Registration, basename="registration")
 router.register("gateways", Gateways, basename="gateways")
 router.register("gateways", Personal, basename="gateway")
 router.register("gateways", AtSen, basename="gateway-at-sen")
-router.register("gateways", Queues, basename="gateway-queue")
+router.register("gateways", QueueOfGateway, basename="gateway-queue")
 router.register(rf"gateways/(?P<gateway>{GATEWAY_ID})/keys", GatewayKeys, basename="gateway-keys")
 router.register(f"gateways/(?P<gateway>{GATEWAY_ID})/ders", GatewayDers, basename="gateway-ders")
 router.register(f"gateways/(?P<gateway>{GATEWAY_ID})/statistics", Statistics, basename="statistics")
@@ -55,6 +58,7 @@ router.register("journeys", Journeys, basename="journeys")
 router.register("join-flows", JoinFlows, basename="join-flows")
 router.register("messages", Messages, basename="messages")
 router.register(rf"messages/(?P<message>{MESSAGE_ID})/attempts", Attempts, basename="message-attempts")
+router.register("queues", Queues, basename="queues")
 router.register("sites", passthrough.Sites, basename="sites")
 router.register("solar-inverters", passthrough.SolarInverters, basename="solar-inverters")
 router.register("batteries", passthrough.Batteries, basename="batteries")

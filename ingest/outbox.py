@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection as database
@@ -224,11 +225,18 @@ def with_oldest(queues: QuerySet[GatewayQueue]) -> QuerySet[GatewayQueue]:
 
 def state_of(gateway: Gateway) -> QueueState:
     """Return how a gateway's queue stands; an empty one where nothing was ever to be sent."""
-    rows = with_oldest(GatewayQueue.objects.filter(pk=gateway.pk).select_related("gateway"))
-    queue = rows.first() or GatewayQueue(gateway=gateway)
-    has_key = queries.active_key(gateway) is not None
-    why = why_waiting(queue, has_key=has_key) if queue.waiting or queue.held_at else ""
-    return QueueState(queue, getattr(queue, "oldest_at", None), why)
+    found = states(GatewayQueue.objects.filter(pk=gateway.pk))
+    return found[0] if found else QueueState(GatewayQueue(gateway=gateway), None, "")
+
+
+def states(queues: QuerySet[GatewayQueue]) -> list[QueueState]:
+    """Return how queues stand, in their order."""
+    has_key = Exists(queries.with_active_key(Gateway.objects.filter(pk=OuterRef("gateway"))))
+    rows: QuerySet[Any] = with_oldest(queues.select_related("gateway")).annotate(has_key=has_key)
+    return [
+        QueueState(row, row.oldest_at, why_waiting(row, has_key=row.has_key) if row.waiting or row.held_at else "")
+        for row in rows
+    ]
 
 
 def why_waiting(queue: GatewayQueue, *, has_key: bool) -> str:

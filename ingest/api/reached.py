@@ -12,13 +12,19 @@ from gateways.oauth.tokens import Caller
 from gateways.rest.authentication import too_narrow
 from gateways.rest.problems import conflict
 from ingest import sharing
-from ingest.models import Der, System
+from ingest.models import Connection, Der, System
 
 
 def systems(caller: Caller, rows: QuerySet[System]) -> QuerySet[System]:
     """Keep the systems that a caller may know of; the partner's own backend knows also those without a gateway."""
     mine = rows.filter(connection__partner=caller.partner)
     return mine if reach.is_partners_own(caller) else mine.filter(gateway__in=reach.gateways(caller, _gateways(caller)))
+
+
+def accounts(caller: Caller, rows: QuerySet[Connection]) -> QuerySet[Connection]:
+    """Keep the accounts at vendors that a caller may know of; the partner's own backend also those with no home."""
+    mine, homes = rows.filter(partner=caller.partner), systems(caller, System.objects.all())
+    return mine if reach.is_partners_own(caller) else mine.filter(pk__in=homes.values("connection"))
 
 
 def ders(caller: Caller, rows: QuerySet[Der]) -> QuerySet[Der]:

@@ -131,7 +131,7 @@ class Connections(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     lookup_value_regex = UID
 
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        mine = rows.filter(pk__in=reached.accounts(self.caller)).select_related("partner", "credential")
+        mine = reached.accounts(self.caller, rows).select_related("partner", "credential")
         of_account = System.objects.filter(connection=OuterRef("pk")).order_by().values("connection")
         count = Subquery(of_account.annotate(count=Count("pk")).values("count"))
         return owners.with_reference(mine.annotate(system_count=Coalesce(count, Value(0))))

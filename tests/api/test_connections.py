@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 
 import pytest
 import requests
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from gateways.models import Client, Event
 from ingest import connections, credentials
-from ingest.models import Connection
+from ingest.models import Connection, PullRun
 from onboarding import enrollments, invitations
 from onboarding.models import Enrollment, JoinPage
 from tests import factories
@@ -185,6 +186,25 @@ def test_health_tells_what_went_wrong(api, account):
     assert (health["failures"], health["last_error"], health["refused_parts"], row["system_count"]) == (
         3, "HTTP 503", {"battery": "a smaller plan"}, 1
     )  # fmt: skip
+
+
+def test_pulls_of_an_account_are_listed_the_newest_first(api, account):
+    system = factories.system(of=account)
+    for minutes in (0, 10, 10, 20):
+        then = NOW + timedelta(minutes=minutes)
+        PullRun.objects.create(
+            connection=account, system=system, started_at=then, finished_at=then, outcome="ok", readings=minutes
+        )
+    PullRun.objects.create(connection=connect(account.partner, "other"), started_at=NOW)
+    at = f"connections/{account.uid}/pulls"
+    first = api.get(at, {"limit": 2}).json()
+    rest = api.get(at, {"cursor": first["next_cursor"]}).json()
+    assert [row["readings"] for row in (*first["data"], *rest["data"])] == [20, 10, 10, 0]
+    assert (rest["next_cursor"], rest["data"][0]["system"]) == (None, str(system.uid))
+    assert api.get(at, {"outcome": "lost"}).json()["data"] == []
+    for wrong in ("WzFd", "WyJ4IiwxXQ", "WyIyMDI2LTA2LTE1VDEyOjAwOjAwIiwxXQ"):
+        assert problem(api.get(at, {"cursor": wrong})) == (400, "invalid-request")
+    assert problem(backend().get(at)) == (404, "not-found")
 
 
 def test_a_client_for_rewards_sees_accounts_of_homes_that_send(partner):

@@ -109,6 +109,30 @@ def test_a_queue_is_held_released_and_pushed(api, queue):
     ]  # fmt: skip
 
 
+def test_queues_are_found_by_what_is_wrong_with_them(api, queue):
+    of_type = queue.gateway.gateway_type
+    held, silent = queues.filled(1, of_type), queues.filled(1, of_type)
+    outbox.hold_queue(gateway=held.gateway, reason="maintenance", by="test", now=NOW)
+    GatewayQueue.objects.filter(pk=silent.pk).update(waiting=0, failures=2)
+    (key,) = queue.gateway.keys.all()
+    actions.ban_key(key=key, reason="leaked", by="test", now=NOW)
+    queues.filled(1)  # another partner's
+
+    def found(**query):
+        return {row["gateway"]: row["why_waiting"][:11] for row in api.get("queues", query).json()["data"]}
+
+    ours, theirs, idle = (one.gateway.serial for one in (queue, held, silent))
+    assert found() == {ours: "The gateway", theirs: "maintenance", idle: ""}
+    assert set(found(held="true")) == {theirs}
+    assert set(found(held="false")) == {ours, idle}
+    assert set(found(failing="true")) == {idle}
+    assert set(found(waits="true", held="false")) == {ours}
+    page = api.get("queues", {"limit": 1}).json()
+    assert [row["gateway"] for row in page["data"]] == [ours]
+    rest = api.get("queues", {"cursor": page["next_cursor"]}).json()["data"]
+    assert [row["gateway"] for row in rest] == [theirs, idle]
+
+
 def test_a_gateway_for_which_nothing_was_ever_to_be_sent_has_an_empty_queue(api, queue):
     at = f"gateways/{factories.gateway(queue.gateway.gateway_type).serial}/queue"
     row = api.get(at).json()
