@@ -193,6 +193,8 @@ class _Live(Endpoint, abstract=True):
             "cursor": self.query["cursor"], "limit": self.query["limit"], "clock": asked.clock, "until": asked.until,
         }  # fmt: skip
         if asked.brought:
+            if wanted and wanted not in asked.brought:
+                raise single.not_brought(wanted)
             brought = {vendor: way for vendor, way in asked.brought.items() if wanted in {"", vendor}}
             return listing.of_brought(brought, self.caller.partner, **how)
         rows = accounts.of_partner(self.caller)

@@ -61,14 +61,19 @@ def measured(asked: Asked, native: Native, *, start: datetime, end: datetime, st
     return _answer(asked, account, question)
 
 
+def not_brought(vendor: str) -> Problem:
+    """Return the problem of a vendor that is asked for beside headers of others."""
+    msg = f"This is asked of {vendor}: send `X-Authorization-{vendor}`, or no header of any vendor."
+    return invalid(msg, slug="vendor-authorization-missing")
+
+
 def _place(asked: Asked, native: Native, *, with_readings: bool) -> tuple[Account, VendorSystem]:
     """Return the account to ask, and what is known of the site before."""
     partner = asked.caller.partner
     if asked.brought:
         way = asked.brought.get(native.vendor)
         if way is None:
-            msg = f"This id is of {native.vendor}: send `X-Authorization-{native.vendor}`, or no header of any vendor."
-            raise invalid(msg, slug="vendor-authorization-missing")
+            raise not_brought(native.vendor)
         if isinstance(way, Problem):
             raise way
         return Account(native.vendor, partner, way), VendorSystem(native.system, described=False)

@@ -135,6 +135,8 @@ def test_one_vendor_alone_is_asked_where_that_is_said(clouds, fault):
     fault("solaredge", status=503, times=20)
     page = backend().get("sites", {"vendor": "solis"}, headers={**solis(), **SOLAREDGE}).json()
     assert (len(page["data"]), page["errors"]) == (2, {})
+    unsent = backend().get("sites", {"vendor": "enphase"}, headers=solis())
+    assert (unsent.status_code, kind_of(unsent.json())) == (400, "vendor-authorization-missing")
 
 
 # --- headers ---------------------------------------------------------------------------------------------------------
@@ -454,8 +456,8 @@ def test_nothing_that_was_brought_is_logged_stored_or_answered(clouds, fault, ca
     ask()
     for status in (200, 401, 503):  # with a page that repeats what was sent, the second time cut within it
         for vendor, values in VALUES.items():
-            page = f"<p>{' '.join(values)} {'x' * 150}"
-            fault(vendor, status=status, body=page[: 190 - len(values[0]) + 10] + values[0], times=9)
+            page = f"<p>{' '.join(values)} {'x' * 200}"
+            fault(vendor, status=status, body=page[:188] + values[0], times=9)
         ask()
         requests.delete(f"{clouds}/__admin/faults", timeout=5)
     for cls in (Solis, SolarEdge, Enphase):

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from ingest import vendors
 from ingest.passthrough import accounts, fanout, intervals
 from ingest.readings import DerKey, Kind, Quality, Reading
 from ingest.statistics import Step
@@ -146,6 +147,15 @@ def test_of_a_solis_inverter_all_that_is_wired_to_it_is_asked_and_no_other():
     for key in keys[:3]:
         assert [der.key for der in Solis.narrowed(system, key).ders] == keys[:3]
     assert [der.key for der in Solis.narrowed(system, keys[3]).ders] == keys[3:]
+
+
+@pytest.mark.parametrize("vendor", vendors.VENDORS)
+def test_every_vendor_can_be_asked_with_what_a_caller_brings(vendor):
+    way = next(scheme for scheme in vendors.adapter_class(vendor).schemes if scheme.passed)
+    assert way.passed
+    filled = [*way.passed.fields, *(name for _, name in way.passed.further)]
+    assert filled
+    assert set(filled) <= {field.name for field in way.fields}
 
 
 def test_a_quota_of_a_second_is_kept_and_longer_ones_are_the_callers_own(monkeypatch):
