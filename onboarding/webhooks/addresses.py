@@ -75,15 +75,14 @@ def resolve(site: Site, *, sandbox: bool) -> tuple[str, ...]:
 
 def is_public(address: Address) -> bool:
     """Return whether an address is one of the internet, and does not stand for an IPv4 address that is none."""
-    if not address.is_global or address.is_multicast or address.is_reserved:
+    if isinstance(address, ipaddress.IPv4Address):
+        return address.is_global and not (address.is_multicast or address.is_reserved)
+    if address in _NAT64:
+        return is_public(ipaddress.IPv4Address(address.packed[-4:]))
+    if not address.is_global or address.is_multicast or address.is_reserved or address.is_site_local:
         # Also IPv4-mapped addresses (::ffff:0:0/96) and Teredo's (2001::/32), whatever is in them.
         return False
-    if isinstance(address, ipaddress.IPv4Address):
-        return True
-    if address in _NAT64_LOCAL:
-        return False
-    inner = ipaddress.IPv4Address(address.packed[-4:]) if address in _NAT64 else address.sixtofour
-    return inner is None or is_public(inner)
+    return address not in _NAT64_LOCAL and (address.sixtofour is None or is_public(address.sixtofour))
 
 
 def _may_be_reached(address: Address, sandbox: bool) -> bool:  # noqa: FBT001
@@ -92,6 +91,8 @@ def _may_be_reached(address: Address, sandbox: bool) -> bool:  # noqa: FBT001
 
 def _is_host(host: str) -> bool:
     """Tell names and addresses in their usual form from what programs read differently, such as 127.1 and 0x7f.1."""
+    if "%" in host:  # a zone of this machine's own network
+        return False
     if ":" not in host and not host.rpartition(".")[2][:1].isdigit():
         return _NAME.fullmatch(host) is not None
     try:

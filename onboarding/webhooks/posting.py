@@ -76,7 +76,6 @@ class _Beginning:
 def _request(url: str, body: bytes, headers: Mapping[str, str], answer: _Beginning, left_s: float) -> pycurl.Curl:
     curl = pycurl.Curl()
     curl.setopt(pycurl.URL, url)
-    curl.setopt(pycurl.PROTOCOLS_STR, "https,http")
     curl.setopt(pycurl.POSTFIELDS, body)
     named = {"Content-Type": "application/json", "User-Agent": settings.USER_AGENT, **headers}
     curl.setopt(pycurl.HTTPHEADER, ["Expect:", *(f"{name}: {value}" for name, value in named.items())])

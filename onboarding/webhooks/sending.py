@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from django.db import transaction
 
 from gateways.events import By
@@ -15,6 +16,8 @@ from onboarding.models import WebhookEndpoint
 from onboarding.webhooks import calls, deliveries, endpoints
 from onboarding.webhooks.calls import Call, Kind
 from onboarding.webhooks.posting import Reply
+
+log = structlog.get_logger(__name__)
 
 _AT_ONCE = 16
 _LOOK_AGAIN_S = 0.5
@@ -49,7 +52,7 @@ def deliver_due(*, clock: Callable[[], datetime], until: float) -> int:
             if not under_way:
                 return sent
             for done in wait(under_way, _LOOK_AGAIN_S, FIRST_COMPLETED).done:
-                deliveries.record(under_way.pop(done), done.result(), now=clock())
+                deliveries.record(under_way.pop(done), _reply_of(done), now=clock())
 
 
 def try_out(*, endpoint: WebhookEndpoint, by: By, now: datetime) -> Trial:
@@ -64,6 +67,14 @@ def try_out(*, endpoint: WebhookEndpoint, by: By, now: datetime) -> Trial:
     if not error:
         _note_success(endpoint, call, by, now)
     return Trial(call.kind, reply, error)
+
+
+def _reply_of(done: Future[Reply]) -> Reply:
+    try:
+        return done.result()
+    except Exception:  # whatever one endpoint brings about, the others get their events
+        log.exception("a webhook could not be sent")
+        return Reply(None, error="This is our fault. We have been told.")
 
 
 @transaction.atomic
