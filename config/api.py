@@ -30,6 +30,7 @@ from onboarding.api.consents import Consents
 from onboarding.api.enrollments import Enrollments
 from onboarding.api.flows import JoinFlows
 from onboarding.api.homeowners import Homeowners
+from onboarding.api.homes import Homes
 from onboarding.api.invitations import Invitations
 from onboarding.api.journeys import Journeys
 from onboarding.api.webhooks import WEBHOOK_ID, WebhookDeliveries, Webhooks
@@ -64,6 +65,7 @@ router.register("solar-inverters", passthrough.SolarInverters, basename="solar-i
 router.register("batteries", passthrough.Batteries, basename="batteries")
 router.register("meters", passthrough.Meters, basename="meters")
 router.register("systems", Systems, basename="systems")
+router.register("systems", Homes, basename="system-gateway")
 router.register("vendor-credentials", VendorCredentials, basename="vendor-credentials")
 router.register("vendors", Vendors, basename="vendors")
 router.register("webhooks", Webhooks, basename="webhooks")
