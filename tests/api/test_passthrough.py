@@ -1,85 +1,26 @@
-"""Live questions to vendors, through the API and the stand-ins' clouds."""
+"""Live questions to vendors with what the caller brought, through the API and the stand-ins' clouds."""
 
 from __future__ import annotations
 
 import base64
 import re
 import time
-from dataclasses import replace
 from datetime import timedelta
-from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
 import requests
-from django.db import connection
-from django.test import RequestFactory
 from django.utils import timezone
-from django.views.debug import SafeExceptionReporterFilter
 
-from gateways.models import Client
-from gateways.oauth import scopes
-from ingest import connections, discovery
-from ingest.models import BudgetUse, Connection, System
-from ingest.passthrough import fanout, headers, ids
+from ingest.passthrough import fanout, ids
 from ingest.passthrough.ids import Native
 from ingest.readings import DerKey, Kind
-from ingest.vendors.base import Quota
-from ingest.vendors.enphase import Enphase
-from ingest.vendors.solaredge import SolarEdge
-from ingest.vendors.solis import Solis
-from onboarding.vendor_oauth import redirect_uri
-from tests import factories
+from tests.api.asking import SOLAREDGE, SOLIS, enphase, enphase_token, fault, kind_of, solis, yesterday
 from tests.api.calling import backend
-from tests.clouds import APPLICATIONS, clouds, running_clouds
-from tests.factories import NOW
+from tests.clouds import clouds, running_clouds
 
-__all__ = ["clouds", "running_clouds"]  # fixtures
-pytestmark = pytest.mark.django_db
+__all__ = ["clouds", "enphase", "enphase_token", "fault", "running_clouds"]  # fixtures
 
-SOLIS = base64.b64encode(b"sandbox-key:sandbox-secret").decode()
-SOLAREDGE = {"X-Authorization-solaredge": "sandbox-fleet-key"}
-APP = APPLICATIONS["enphase"][1]
-
-
-def solis(value=SOLIS):
-    return {"X-Authorization-solis": f"Basic {value}"}
-
-
-def kind_of(problem):
-    return problem["type"].rpartition("#")[2]
-
-
-@pytest.fixture
-def fault(clouds):
-    """Order that the next requests to a cloud go wrong."""
-
-    def order(vendor, **how):
-        requests.post(f"{clouds}/__admin/faults", json={"cloud": vendor, **how}, timeout=5).raise_for_status()
-
-    return order
-
-
-@pytest.fixture(scope="module")
-def enphase_token(running_clouds):
-    """An access token as an owner's consent gives it to another app than the portal."""
-    url, app = f"{running_clouds}/enphase", {**APP, "redirect_uri": redirect_uri("enphase")}
-    requests.post(f"{url}/__admin/apps", json=app, timeout=5).raise_for_status()
-    http = requests.Session()
-    asked = {"response_type": "code", "client_id": APP["client_id"], "redirect_uri": app["redirect_uri"], "state": "s"}
-    page = http.get(f"{url}/api/oauth/authorize", params=asked, timeout=5)
-    for fields in ({"username": "ok", "password": "any"}, {"decision": "approve"}):
-        (action,) = re.findall(r'<form method="post" action="([^"]+)"', page.text)
-        hidden = dict(re.findall(r'"hidden" name="(.*?)" value="(.*?)"', page.text))
-        page = http.post(urljoin(page.url, action), {**hidden, **fields}, timeout=5, allow_redirects=False)
-    (code,) = parse_qs(urlsplit(page.headers["Location"]).query)["code"]
-    query = {"grant_type": "authorization_code", "code": code, "redirect_uri": app["redirect_uri"]}
-    auth = (APP["client_id"], APP["client_secret"])
-    return requests.post(f"{url}/api/oauth/token", params=query, auth=auth, timeout=5).json()["access_token"]
-
-
-@pytest.fixture
-def enphase(enphase_token):
-    return {"X-Authorization-enphase": f"bearer {enphase_token}", "X-enphase-api-key": APP["api_key"]}
+pytestmark = [pytest.mark.django_db, pytest.mark.once]  # no database is asked but for the token
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------
@@ -279,13 +220,11 @@ def test_the_trouble_of_its_vendor_is_the_answer_for_one(clouds, fault):
     assert api.get(f"sites/{ids.encode(Native('solis', '17'))}", headers=solis()).status_code == 404
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("native", ["../oauth2/token", "1/devices", "..", "1?x=y", "1#", "", "ä", "1\n"])
 def test_an_id_leads_nowhere_else_at_the_vendor(native):
     assert ids.decode(ids.encode(Native("solaredge", native))) is None
 
 
-@pytest.mark.once
 def test_an_id_names_what_it_was_made_of():
     for native in (Native("solis", "1300"), Native("solis", "13", DerKey(Kind.METER, "a/b?ü"))):
         assert re.fullmatch(ids.PATTERN, ids.encode(native))
@@ -295,11 +234,6 @@ def test_an_id_names_what_it_was_made_of():
 
 
 # --- intervals -------------------------------------------------------------------------------------------------------
-
-
-def yesterday():
-    """A day that is over, in Amsterdam's summer or winter."""
-    return (timezone.now() - timedelta(days=2)).replace(hour=6, minute=0, second=0, microsecond=0)
 
 
 def test_intervals_are_those_of_the_calendar_and_add_up(clouds):
@@ -350,152 +284,3 @@ def test_a_window_that_is_too_long_or_empty_is_refused(clouds):
     ):
         refused = backend().get(address, query, headers=solis())
         assert (refused.status_code, kind_of(refused.json())) == (400, kind)
-
-
-# --- accounts of the partner -----------------------------------------------------------------------------------------
-
-
-def homes(*, shown=True, withheld=(), **more):
-    """A Solis account of a new partner whose systems are homes with gateways."""
-    of_type = factories.gateway_type()
-    secrets = {"key_id": "sandbox-key", "key_secret": "sandbox-secret"}
-    account = connections.connect(
-        partner=of_type.partner, vendor="solis", label="Homes", by="test", now=NOW, secrets=secrets
-    )
-    discovery.discover(account, connections.open_adapter(account, clock=timezone.now, count=False), timezone.now())
-    for system in System.objects.filter(connection=account):
-        System.objects.filter(pk=system.pk).update(gateway=factories.gateway(of_type), shown=shown)
-    Connection.objects.filter(pk=account.pk).update(withheld_kinds=list(withheld), **more)
-    return account
-
-
-@pytest.mark.django_db(transaction=True)
-def test_without_headers_the_partners_own_accounts_are_asked_and_counted(clouds, monkeypatch):
-    monkeypatch.setattr(Solis, "policy", replace(Solis.policy, quotas=(Quota(7, timedelta(days=1)),)))
-    account = homes(withheld=["battery"])
-    homes()  # another partner's
-    System.objects.create(connection=account, external_id="1300100000009", name="Chosen by nobody")
-    api = backend(account.partner)
-    first = api.get("sites", {"limit": 1}).json()
-    rest = api.get("sites", {"limit": 1, "cursor": first["next_cursor"]}).json()
-    assert [one["name"] for page in (first, rest) for one in page["data"]] == ["Amsterdam roof", "Cape Town home"]
-    assert rest["next_cursor"] is None
-    assert "battery" not in {device["kind"] for page in (first, rest) for device in page["data"][0]["devices"]}
-    assert BudgetUse.objects.get().used == 6  # three lists a page
-    throttled = api.get("sites").json()
-    error = throttled["errors"]["solis"]
-    assert (throttled["data"], kind_of(error)) == ([], "vendor-throttled")
-    assert error["sites"] == [page["data"][0]["id"] for page in (first, rest)]
-    assert 0 < error["retry_after"] <= 86_400
-    assert BudgetUse.objects.get().used == 7
-
-
-@pytest.mark.django_db(transaction=True)
-def test_what_a_home_measured_is_asked_only_where_its_owner_shows_it(clouds):
-    account, start = homes(), yesterday()
-    api = backend(account.partner)
-    window = {"from": start.isoformat(), "to": (start + timedelta(hours=6)).isoformat(), "resolution": "1h"}
-    pv = api.get("solar-inverters").json()["data"][0]["id"]
-    assert sum(one["energy_out_wh"] or 0 for one in api.get(f"solar-inverters/{pv}/intervals", window).json()["data"])
-    assert backend().get(f"solar-inverters/{pv}").status_code == 404
-    System.objects.filter(connection=account).update(shown=False)
-    assert api.get(f"solar-inverters/{pv}/intervals", window).status_code == 404
-    assert api.get(f"solar-inverters/{pv}").status_code == 200
-    rewards = backend(account.partner, purpose=Client.Purpose.REWARDS)
-    assert rewards.get("sites").json()["data"] == []  # none of them signs
-
-
-@pytest.mark.django_db(transaction=True)
-def test_an_account_that_waits_for_its_owner_is_named_and_not_asked(clouds, fault):
-    account = homes(status=Connection.Status.NEEDS_RECONNECT, next_pull_at=None)
-    page = backend(account.partner).get("sites").json()
-    assert page["data"] == []
-    error = page["errors"]["solis"]
-    assert (kind_of(error), error["fault"], len(error["sites"])) == ("vendor-auth-failed", "owner", 2)
-    assert not BudgetUse.objects.exists()
-
-
-def test_the_scope_is_needed_and_only_backends_have_it(clouds):
-    refused = backend(None, "gateways:read").get("sites", headers=solis())
-    assert (refused.status_code, kind_of(refused.json())) == (403, "insufficient-scope")
-    assert scopes.PASSTHROUGH not in scopes.HOMEOWNERS
-
-
-# --- secrets ---------------------------------------------------------------------------------------------------------
-
-MARK = "q7f3a"
-VALUES = {
-    "solaredge": [f"SE{MARK}-the-key"],
-    "solis": [f"SI{MARK}-the-id", f"SO{MARK}-the-secret"],
-    "enphase": [f"EN{MARK}-the-token", f"EK{MARK}-the-key"],
-}
-BASIC = base64.b64encode(":".join(VALUES["solis"]).encode()).decode()
-MARKED = {
-    "X-Authorization-solaredge": VALUES["solaredge"][0],
-    "X-Authorization-solis": f"Basic {BASIC}",
-    "X-Authorization-enphase": f"Bearer {VALUES['enphase'][0]}",
-    "X-enphase-api-key": VALUES["enphase"][1],
-}
-QUESTIONS = (
-    ("sites", {}),
-    ("sites", {"format": "csv"}),
-    ("batteries", {"cursor": "x"}),
-    *((f"sites/{ids.encode(Native(vendor, '17'))}", {}) for vendor in VALUES),
-    (f"meters/{ids.encode(Native('solaredge', '1', DerKey(Kind.METER, 'x')))}/intervals", {}),
-)
-
-
-def test_nothing_that_was_brought_is_logged_stored_or_answered(clouds, fault, caplog, capfd, monkeypatch):
-    api = backend()
-    said: list[str] = []
-
-    def ask():
-        answers = [api.get(path, query, headers={**MARKED, "Idempotency-Key": "k"}) for path, query in QUESTIONS]
-        said.extend(answer.content.decode() for answer in answers)
-
-    ask()
-    for status in (200, 401, 503):  # with a page that repeats what was sent, the second time cut within it
-        for vendor, values in VALUES.items():
-            page = f"<p>{' '.join(values)} {'x' * 200}"
-            fault(vendor, status=status, body=page[:188] + values[0], times=9)
-        ask()
-        requests.delete(f"{clouds}/__admin/faults", timeout=5)
-    for cls in (Solis, SolarEdge, Enphase):
-        monkeypatch.setattr(cls, "systems", _broken)
-        monkeypatch.setattr(cls, "describe", _broken)
-    ask()
-    assert any("This is our fault" in one for one in said)
-    assert any("***" in one for one in said)
-    everything = {"answers": "".join(said), "logs": _logged(caplog, capfd), "database": _stored()}
-    assert "a live question failed" in everything["logs"]
-    assert "'Backend'" in everything["database"]
-    assert [place for place, text in everything.items() if MARK in text or BASIC in text] == []
-
-
-def _broken(adapter, *_):
-    raise KeyError(str(adapter.secrets) + MARK)
-
-
-def _logged(caplog, capfd):
-    """All that was logged but for the lines of the stand-ins, which are another process in earnest."""
-    lines = "".join(capfd.readouterr()).splitlines()
-    own = [record.getMessage() + str(record.exc_text) for record in caplog.records if record.name != "werkzeug"]
-    return "\n".join([*(line for line in lines if "werkzeug" not in line), *own])
-
-
-def _stored():
-    with connection.cursor() as cursor:
-        tables = connection.introspection.table_names(cursor)
-        rows = []
-        for table in tables:
-            cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608  the names are the database's own
-            rows += cursor.fetchall()
-    return f"{tables} {rows}"
-
-
-@pytest.mark.once
-def test_a_report_of_django_masks_what_was_brought():
-    request = RequestFactory().get("/api/v1/sites", headers=MARKED)
-    assert MARK in str(request.META)
-    assert MARK not in str(SafeExceptionReporterFilter().get_safe_request_meta(request))
-    assert not any(MARK in repr(way) for way in headers.brought(request.headers).values())
