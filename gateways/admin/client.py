@@ -139,17 +139,18 @@ class ClientAdmin(Revealing, PartnerAdmin):
             return super().add_view(request, form_url, extra_context)
         return second_factor.ask(request, then=request.get_full_path())
 
-    def create(self, *, by: Any, now: Any, **fields: Any) -> Client:
+    def create(self, *, by: Any, now: Any, **fields: Any) -> Any:
         kind, uris = fields.pop("kind"), fields.pop("redirect_uris")
+        made: Any
         if kind in _APPS:
             made, secret = clients.create_app(by=by, now=now, redirect_uris=uris, public=kind == "phone", **fields)
         else:
             made, secret = clients.create_backend(by=by, now=now, purpose=kind, **fields)
-        vars(made)["shown_once"] = secret
+        made.secret_shown_once = secret
         return made
 
     def added(self, request: HttpRequest, row: Any) -> HttpResponse:
-        secret = [("Client secret", row.shown_once)] if row.shown_once else []
+        secret = [("Client secret", row.secret_shown_once)] if row.secret_shown_once else []
         return revealing.page(self, request, row, [("Client id", row.client_id), *secret])
 
     def plain_of(self, row: Client, *, by: Any, now: Any) -> list[tuple[str, str]]:

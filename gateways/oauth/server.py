@@ -57,7 +57,7 @@ class Server(AuthorizationEndpoint, TokenEndpoint, RevocationEndpoint):
             raise UnsupportedGrantTypeError(request=request)
 
 
-class Core(OAuthLibCore):  # type: ignore[misc]  # the package has no types
+class Core(OAuthLibCore):
     """Translates between Django's requests and oauthlib's."""
 
     def client_of(self, request: HttpRequest) -> Client | None:

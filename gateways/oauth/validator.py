@@ -13,7 +13,7 @@ from oauth2_provider.models import get_grant_model, get_refresh_token_model
 from oauth2_provider.oauth2_validators import OAuth2Validator
 
 
-class Validator(OAuth2Validator):  # type: ignore[misc]  # the package has no types
+class Validator(OAuth2Validator):
     """Codes work once, and used twice take their tokens with them; nobody who was shut out gets a token."""
 
     def _load_application(self, client_id: str | None, request: Any) -> Any:

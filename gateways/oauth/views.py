@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -26,7 +27,7 @@ _BY_SECRET = ["client_secret_basic", "client_secret_post"]
 @require_POST
 def token(request: HttpRequest) -> HttpResponse:
     """Give tokens for a code, a refresh token, or a client's own id and secret (RFC 6749, 3.2)."""
-    return _answer(request, core().create_token_response)
+    return _answer(request, partial(_oauthlib, core().create_token_response))
 
 
 @csrf_exempt
@@ -34,7 +35,7 @@ def token(request: HttpRequest) -> HttpResponse:
 @require_POST
 def revoke(request: HttpRequest) -> HttpResponse:
     """End a token of the client that asks; one that is not its own, or none, changes nothing."""
-    return _answer(request, core().create_revocation_response)
+    return _answer(request, partial(_oauthlib, core().create_revocation_response))
 
 
 @csrf_exempt
@@ -42,7 +43,7 @@ def revoke(request: HttpRequest) -> HttpResponse:
 @require_POST
 def introspect(request: HttpRequest) -> HttpResponse:
     """Tell a client that has a secret whether an access token of a client of its own partner is good, and for what."""
-    return _answer(request, _introspection)
+    return _answer(request, _introspect)
 
 
 @require_GET
@@ -83,37 +84,38 @@ def resource_metadata(_request: HttpRequest) -> HttpResponse:
     return _for_everybody(document)
 
 
-def _introspection(request: HttpRequest) -> tuple[str, dict[str, str], Any, int]:
+def _introspect(request: HttpRequest) -> HttpResponse:
     client = core().client_of(request)
     if client is None:
-        return "", {}, {"error": "invalid_client"}, 401
+        return JsonResponse({"error": "invalid_client"}, status=401)
     given = request.POST.get("token", "")
     if not given:
-        return "", {}, {"error": "invalid_request", "error_description": "Missing token parameter."}, 400
+        missing = {"error": "invalid_request", "error_description": "Missing token parameter."}
+        return JsonResponse(missing, status=400)
     found = tokens.look_up(given, now=timezone.now())
     if found is None or found.caller.partner != client.partner:
-        return "", {}, {"active": False}, 200
-    return "", {}, {
-        "active": True, "client_id": found.caller.client.client_id, "scope": " ".join(sorted(found.caller.scopes)),
-        "token_type": "Bearer", "exp": int(found.expires.timestamp()), "iss": settings.PUBLIC_URL,
-    }, 200  # fmt: skip
+        return JsonResponse({"active": False})
+    caller = found.caller
+    told = {"active": True, "client_id": caller.client.client_id, "scope": " ".join(sorted(caller.scopes))}
+    return JsonResponse(
+        {**told, "token_type": "Bearer", "exp": int(found.expires.timestamp()), "iss": settings.PUBLIC_URL}
+    )
 
 
-def _answer(request: HttpRequest, respond: Callable[[HttpRequest], Any]) -> HttpResponse:
-    """Answer a client in one transaction, as JSON that nobody keeps (RFC 6749, 5.1)."""
+def _oauthlib(respond: Callable[[HttpRequest], Any], request: HttpRequest) -> HttpResponse:
+    with transaction.atomic():
+        _where, headers, body, status = respond(request)
+    return HttpResponse(body or "", status=status, headers={"Content-Type": "application/json", **headers})
+
+
+def _answer(request: HttpRequest, respond: Callable[[HttpRequest], HttpResponse]) -> HttpResponse:
+    """Answer a client as JSON that nobody keeps (RFC 6749, 5.1)."""
     if trouble := _trouble(request):
-        body, status, headers = {"error": "invalid_request", "error_description": trouble}, 400, {}
+        response: HttpResponse = JsonResponse({"error": "invalid_request", "error_description": trouble}, status=400)
     else:
-        with transaction.atomic():
-            _url, headers, body, status = respond(request)
-    if isinstance(body, dict):
-        response: HttpResponse = JsonResponse(body, status=status)
-    else:
-        response = HttpResponse(body or "", status=status, content_type="application/json")
-    for name, value in headers.items():
-        response[name] = value
+        response = respond(request)
     response["Cache-Control"], response["Pragma"] = "no-store", "no-cache"
-    if status == 401:
+    if response.status_code == 401:
         response["WWW-Authenticate"] = 'Basic realm="oauth"'
     return response
 
@@ -131,7 +133,7 @@ def _trouble(request: HttpRequest) -> str:
 
 
 def _url(name: str) -> str:
-    return settings.PUBLIC_URL + reverse(f"oauth2_provider:{name}")
+    return f"{settings.PUBLIC_URL}{reverse(f'oauth2_provider:{name}')}"
 
 
 def _for_everybody(document: dict[str, Any]) -> JsonResponse:

@@ -35,7 +35,7 @@ def world(server: Any) -> World:
 def allow(world: World, address: str) -> str:
     """Open the consent page as Anna's browser does, tick the villa and allow; return where it is sent back to."""
     browser = requests.Session()
-    browser.cookies.set(live_settings.SESSION_COOKIE_NAME, world.browser.session.session_key)
+    browser.cookies.set(live_settings.SESSION_COOKIE_NAME, str(world.browser.session.session_key))
     page = browser.get(address, timeout=5)
     found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
     assert found is not None, page.text

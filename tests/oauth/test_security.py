@@ -384,3 +384,29 @@ def test_odd_addresses_of_the_consent_page_are_refused_and_break_nothing(world, 
 
 def test_long_values_that_nobody_needs_are_not_kept(world):
     assert "code" in answer(world.choose(nonce="n" * 300, claims="{", resource="x"))
+
+
+def test_no_other_site_reads_what_the_server_answers(world):
+    body = {"grant_type": "client_credentials"}
+    origin = {"Origin": "https://evil.example"}
+    replies = [
+        world.browser.post(f"/oauth/{page}/", body, headers=origin) for page in ("token", "revoke_token", "introspect")
+    ]
+    replies.append(world.browser.get(world.url(), headers=origin))
+    assert [reply.headers.get("Access-Control-Allow-Origin") for reply in replies] == [None] * 4
+
+
+# --- 4.15: a client is no homeowner, and a homeowner no client --------------------------------------------------------
+
+
+def test_a_token_of_an_app_without_its_homeowner_is_nobodys(world):
+    token = world.tokens()["access_token"]
+    AccessToken.objects.update(user=None)
+    assert seen(token) == 401
+
+
+def test_a_token_of_a_backend_that_names_a_homeowner_is_nobodys(world):
+    backend, secret = world.backend()
+    token = world.token("client_credentials", (backend.client_id, secret)).json()["access_token"]
+    AccessToken.objects.update(user=world.anna)
+    assert seen(token) == 401

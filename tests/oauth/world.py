@@ -56,11 +56,11 @@ class World:
     def see(self, **changed: str | None) -> Any:
         return self.browser.get(self.url(**changed))
 
-    def choose(self, *chosen: Gateway, by: User | None = None, **changed: str | None) -> Any:
+    def choose(self, *chosen: Gateway, by: User | None = None, **changed: Any) -> Any:
         browser = homes.browser(by) if by else self.browser
         return browser.post(self.url(**changed), {"homes": [home.serial for home in chosen or (self.villa,)]})
 
-    def code(self, *chosen: Gateway, **changed: str | None) -> str:
+    def code(self, *chosen: Gateway, **changed: Any) -> str:
         return answer(self.choose(*chosen, **changed))["code"]
 
     # --- Behind it ----------------------------------------------------------------------------------------------------
@@ -68,8 +68,8 @@ class World:
     def token(self, grant_type: str, auth: tuple[str, str] | None = None, **body: str) -> Any:
         return post("token", {"grant_type": grant_type, **body}, auth or (self.app.client_id, self.secret))
 
-    def exchange(self, code: str, **changed: str) -> Any:
-        body = {"code": code, "redirect_uri": BACK, "code_verifier": VERIFIER, **changed}
+    def exchange(self, code: str, **changed: Any) -> Any:
+        body: dict[str, Any] = {"code": code, "redirect_uri": BACK, "code_verifier": VERIFIER, **changed}
         return self.token("authorization_code", **body)
 
     def tokens(self, *chosen: Gateway, **changed: str | None) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class World:
         given: dict[str, Any] = self.exchange(self.code(*chosen, **changed)).json()
         return given
 
-    def refresh(self, token: str, **changed: str) -> Any:
+    def refresh(self, token: str, **changed: Any) -> Any:
         return self.token("refresh_token", refresh_token=token, **changed)
 
 

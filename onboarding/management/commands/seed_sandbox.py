@@ -1,4 +1,4 @@
-"""`manage.py seed_sandbox`: a sandbox partner with an admin, a gateway type, two homes ready to send, and a join page.
+"""`manage.py seed_sandbox`: a sandbox partner with an admin, two homes ready to send, a join page, API clients.
 
 The sandbox must be running. What is there already is left as it is, so the command can be run again at any time.
 """
@@ -26,7 +26,7 @@ from ingest.sen.errors import SenError
 from ingest.vendors.base import VendorAdapter
 from ingest.vendors.errors import VendorError
 from ingest.vendors.http import VendorHttp
-from onboarding import actions, vendor_oauth
+from onboarding import actions, sandbox_clients, vendor_oauth
 from onboarding.models import JoinPage
 
 EMAIL = "admin@sunny.example"
@@ -70,6 +70,8 @@ class Command(BaseCommand):
         JoinPage.objects.get_or_create(
             partner=partner, defaults={"gateway_type": gateway_type, "support_email": EMAIL, "color": "#b35900"}
         )
+        for shown_once in sandbox_clients.seed(partner=partner, by=_BY, now=now):
+            self.stdout.write(f"Client of the API (shown only this once), {shown_once}")
 
     def _admin(self, partner: Partner) -> None:
         if User.objects.filter(email=EMAIL).exists():
