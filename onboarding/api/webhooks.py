@@ -199,7 +199,7 @@ class Webhooks(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     def get_queryset(self) -> QuerySet[Any]:
         return super().get_queryset().select_related("partner")
 
-    def get_serializer_class(self) -> type[Document]:
+    def get_serializer_class(self) -> Any:
         return WebhookSecretDocument if self.action == "create" else super().get_serializer_class()
 
     def create(self, request: Request) -> Response:  # noqa: ARG002  the framework's

@@ -1,4 +1,4 @@
-"""Where webhooks may go: https and public addresses alone; for sandbox partners also http and this machine.
+"""Where webhooks may go: https and public addresses alone; for sandbox partners also http and their own machine.
 
 A partner names any host it likes, and its name server says what it likes, something else each time. So a name is looked
 up once for each request, every address it has is checked, and the request goes to those and to no others (`posting`).
@@ -12,6 +12,7 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*")
@@ -86,7 +87,9 @@ def is_public(address: Address) -> bool:
 
 
 def _may_be_reached(address: Address, sandbox: bool) -> bool:  # noqa: FBT001
-    return is_public(address) or (sandbox and address.is_loopback)
+    # A sandbox partner's own machine is this one where the portal runs on a laptop. Where it is served to many, what
+    # listens on loopback is none of a partner's business, whatever its environment.
+    return is_public(address) or (sandbox and address.is_loopback and not settings.HTTPS)
 
 
 def _is_host(host: str) -> bool:

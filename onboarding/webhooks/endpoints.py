@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
@@ -41,7 +41,7 @@ def create(
     secret = _give_secret(endpoint, secret)
     with transaction.atomic():
         events.lock(partner.pk)
-        if partner.webhooks.count() >= MOST:
+        if WebhookEndpoint.objects.filter(partner=partner).count() >= MOST:
             msg = f"A partner has at most {MOST} webhooks: delete one first."
             raise ValidationError(msg)
         made = deliveries.log_event(endpoint, events.WEBHOOK_CREATED, by, now, events=endpoint.names)
@@ -151,7 +151,7 @@ def delete(*, endpoint: WebhookEndpoint, by: By, now: datetime) -> None:
     row.delete()
 
 
-def _apply(row: WebhookEndpoint, changed: dict[str, object], by: By, now: datetime) -> None:
+def _apply(row: WebhookEndpoint, changed: Mapping[str, object], by: By, now: datetime) -> None:
     for field, value in changed.items():
         setattr(row, field, value)
     if changed.keys() & {"url", "names"}:
@@ -188,7 +188,7 @@ def _checked(names: Collection[str]) -> list[str]:
     if not names or (unknown := set(names) - events.NAMES.keys()):
         wrong = f", not {', '.join(sorted(unknown))}" if names else ""
         msg = f"Name events exactly, or say * alone for all of them{wrong}."
-        raise ValidationError({"names": msg})
+        raise ValidationError(msg)
     return [name for name in events.NAMES if name in names]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import time
 from datetime import timedelta
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateways import events
-from onboarding.webhooks import addresses, endpoints, sending
+from onboarding.webhooks import endpoints, sending
 from tests import factories
 from tests.onboarding.webhooks.receiver import SECRET, Names, running
 
@@ -28,7 +29,7 @@ def receiver(running_receiver):
 @pytest.fixture
 def names(monkeypatch):
     stand_in = Names()
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", stand_in.look_up)
+    monkeypatch.setattr(socket, "getaddrinfo", stand_in.look_up)
     return stand_in
 
 

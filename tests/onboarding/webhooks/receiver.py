@@ -71,6 +71,13 @@ class Receiver:
         to.wfile.write(shown)
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing: who hangs up is what some tests are about."""
+
+
 @contextmanager
 def running(wrap: Callable[[socket.socket], socket.socket] = lambda plain: plain) -> Iterator[Receiver]:
     receiver = Receiver()
@@ -84,18 +91,18 @@ def running(wrap: Callable[[socket.socket], socket.socket] = lambda plain: plain
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  who hangs up is what some tests are about
+    server = Server(("127.0.0.1", 0), Handler)
     server.socket = wrap(server.socket)
     receiver.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    yield receiver
-    receiver.released.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield receiver
+    finally:
+        receiver.released.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 class Names:

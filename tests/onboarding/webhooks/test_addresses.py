@@ -73,6 +73,12 @@ def test_a_sandbox_partner_reaches_this_machine_and_no_other_private_address(nam
             addresses.resolve(Site(name, 80), sandbox=True)
 
 
+def test_where_the_portal_is_served_to_many_nobody_reaches_what_listens_beside_it(names, settings):
+    settings.HTTPS = True
+    with pytest.raises(AddressRefused):
+        addresses.resolve(Site("127.0.0.1", 8000), sandbox=True)
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -63,7 +63,7 @@ def test_a_secret_that_was_given_is_not_said_back_and_stands_nowhere(api, receiv
         ({}, (400, ["url"])),
         ({"url": "https://hooks.example/", "events": []}, (400, ["events"])),
         ({"url": "https://hooks.example/", "events": ["key.*"]}, (400, ["events.0"])),
-        ({"url": "https://hooks.example/", "events": ["*", "key.created"]}, (422, ["names"])),
+        ({"url": "https://hooks.example/", "events": ["*", "key.created"]}, (422, [""])),
         ({"url": "https://hooks.example/", "secret": "short"}, (400, ["secret"])),
         ({"url": "https://hooks.example/", "secret": "with blanks in it, though long enough"}, (422, [""])),
         ({"url": "http://hooks.example/"}, (422, ["url"])),
@@ -137,7 +137,7 @@ def test_a_deleted_webhook_is_gone_and_that_is_told(hooks, api):
     hook = hooks.proven()
     assert api.delete(f"webhooks/{hook.uid}").status_code == 204
     assert api.get(f"webhooks/{hook.uid}").status_code == 404
-    assert Event.objects.filter(partner=hooks.partner).last().name == "webhook.deleted"
+    assert Event.objects.filter(partner=hooks.partner, name="webhook.deleted").count() == 1
 
 
 # --- Test, replay, deliveries -----------------------------------------------------------------------------------------

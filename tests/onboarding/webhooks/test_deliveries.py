@@ -14,7 +14,7 @@ from gateways import events
 from gateways.models import Event
 from onboarding import alerts
 from onboarding.models import WebhookDelivery
-from onboarding.webhooks import deliveries, endpoints, posting, sending
+from onboarding.webhooks import deliveries, endpoints, posting
 from tests import factories
 from tests.onboarding.test_notices import staff
 from tests.onboarding.webhooks.receiver import DOCUMENTED, SECRET, running
@@ -180,7 +180,7 @@ def test_a_worker_that_dies_between_sending_and_recording_costs_nothing(hooks, r
         def die(*_, **__):
             raise KeyboardInterrupt
 
-        patched.setattr(sending.deliveries, "record", die)
+        patched.setattr(deliveries, "record", die)
         with pytest.raises(KeyboardInterrupt):
             hooks.go_round()
     assert hooks.go_round() == 0  # the lease still holds
@@ -322,6 +322,23 @@ def test_a_heartbeat_that_gets_through_tells_of_the_backlog_and_brings_it(hooks,
     beat, delivery = receiver.deliveries
     assert beat["events"][0]["data"] == {"pending_events": 3, "last_sequence": happened[-1]}
     assert [event["sequence"] for event in delivery["events"]] == happened[:3]
+
+
+def test_an_endpoint_that_takes_heartbeats_and_refuses_a_delivery_is_paused_all_the_same(hooks, receiver):
+    hook = hooks.proven()
+    hooks.happen()
+
+    def refuse_events(to):
+        to.send_response(200 if b"webhook.heartbeat" in receiver.seen[-1][1] else 500)
+        to.end_headers()
+
+    receiver.write = refuse_events
+    for _ in range(26):
+        hooks.go_round()
+        hooks.clock.move(hours=1)
+    hook.refresh_from_db()
+    assert (hook.state, hook.paused_reason) == ("paused", "failing")
+    assert "webhook.heartbeat" in receiver.names
 
 
 # --- Replay and change ------------------------------------------------------------------------------------------------
