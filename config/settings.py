@@ -235,10 +235,14 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Partner portal",
+    "DESCRIPTION": (
+        "Everything that a partner's staff do by hand, and what SEN and apps ask of a home. The newcomer's page is"
+        " docs/api.md; all that can go wrong is listed in /api/problems."
+    ),
     "VERSION": "2026-11-21",
     "OAS_VERSION": "3.1.1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_PATCH": False,  # a body of PATCH is one of its own
+    "POSTPROCESSING_HOOKS": ["gateways.rest.openapi.complete"],
 }
 
 LANGUAGE_CODE = "en"

@@ -105,6 +105,8 @@ class Crypto(Resource):
     partner_path = "partner"
     lookup_field = "serial"
     lookup_url_kwarg = "gateway"
+    basename = "crypto"
+    tells_problems = False
     bodies: ClassVar = {"sign": SignBody}
     throttle_classes: Any = (limits.PerClient, PerGateway)
     parser_classes: Any = (AnyJson,)

@@ -57,7 +57,8 @@ class EventPages(paging.CursorPages):
     """Describes the pages of events, which say how far they have looked."""
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        looked = {"type": "integer", "description": "How far this answer has looked: send it as `after` to go on."}
+        told = "How far this answer has looked: send it as `after` to go on."
+        looked = {"type": "integer", "description": told, "examples": [1742]}
         return paging.envelope(schema, last_sequence=looked)
 
 

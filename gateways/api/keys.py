@@ -51,6 +51,7 @@ class KeyOwner(Resource, abstract=True):
     """A resource whose rows have keys: gateways, and types with a global key."""
 
     keys_view: ClassVar[str]
+    makes = frozenset({"create", "rotate_key"})
 
     @action(detail=True, methods=["post"], url_path="rotate-key", serializer_class=KeyDocument)
     def rotate_key(self, request: Request, **where: str) -> Response:  # noqa: ARG002

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import orjson
 from django.db.models import Model, QuerySet
@@ -76,6 +76,8 @@ class CursorPages(BasePagination):
     """Pages of a list: `limit` and `cursor` are read and checked with the view's other parameters."""
 
     page: Page
+    more: ClassVar[Mapping[str, dict[str, Any]]] = {}
+    """schemas of what a page says beside its rows, for the documentation"""
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.request = request
@@ -88,7 +90,7 @@ class CursorPages(BasePagination):
         return answer(self.request, data, self.page.next_cursor)
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        return envelope(schema)
+        return envelope(schema, **self.more)
 
 
 def answer(request: Request, data: Any, next_cursor: str | None, **more: Any) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.db.models import Model, QuerySet
@@ -47,6 +47,12 @@ class Endpoint(GenericViewSet[Any]):
     """parameters by action; a list has those of pages if nothing is said"""
     bodies: ClassVar[Mapping[str, type[Body]]] = {}
     """bodies by action"""
+    makes: ClassVar[frozenset[str]] = frozenset({"create"})
+    """actions that answer 201 with the address of what they made"""
+    may_fail: ClassVar[Mapping[str, Collection[int]]] = {}
+    """by action, or "*": statuses of problems beside those of every view, for the documentation"""
+    tells_problems: ClassVar[bool] = True
+    """whether errors are problem documents; an address that looks like hardware has its own"""
     newest_first: ClassVar[bool] = False
 
     authentication_classes = (BearerToken,)

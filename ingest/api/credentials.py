@@ -104,6 +104,7 @@ class VendorCredentials(mixins.ListModelMixin, Resource):
     serializer_class = CredentialDocument
     queries: ClassVar = {"list": CredentialQuery, "retrieve": RevealQuery}
     bodies: ClassVar = {"create": NewCredentialBody, "partial_update": CredentialChanges}
+    may_fail: ClassVar = dict.fromkeys(("create", "partial_update", "test"), (502, 503))
     lookup_field = "uid"
     lookup_url_kwarg = "credential"
     lookup_value_regex = UID

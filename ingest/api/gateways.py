@@ -47,6 +47,7 @@ class AtSen(OfGateway):
     """Steps of a gateway's life that SEN has a part in."""
 
     serializer_class = GatewayDocument
+    may_fail: ClassVar = {"*": (502, 503)}
 
     @action(detail=True, methods=["post"])
     def register(self, request: Request, gateway: str) -> Response:  # noqa: ARG002

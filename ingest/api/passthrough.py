@@ -136,7 +136,7 @@ class LivePages(paging.CursorPages):
         }
         told = "What is not in `data`, by vendor, and why. Nothing is known about it now."
         problem = {"type": "object", "properties": members}
-        errors = {"type": "object", "additionalProperties": problem, "description": told}
+        errors = {"type": "object", "additionalProperties": problem, "description": told, "examples": [{}]}
         return paging.envelope(schema, errors=errors)
 
 
@@ -155,6 +155,7 @@ class _Live(Endpoint, abstract=True):
     """What vendors have, asked of those whose headers came with the request, else of the partner's accounts."""
 
     required_scope = scopes.PASSTHROUGH
+    may_fail: ClassVar = {"*": (422, 501, 502, 503, 504)}
     pagination_class = LivePages
     lookup_field = "id"
     lookup_value_regex = ids.PATTERN

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.utils import timezone
 from django.utils.decorators import method_decorator
@@ -37,6 +37,7 @@ class Compressed(Endpoint, abstract=True):
 class Signed(Compressed, abstract=True):
     """A view whose answer may be had signed by the gateway that it is about."""
 
+    may_fail: ClassVar = {"*": (409,)}
     renderer_classes = (*Endpoint.renderer_classes, Jwt)
 
     def provable(self, response: Response, *, gateway: Gateway, subject: str, sn: str = "") -> Response:

@@ -52,11 +52,22 @@ class BalanceDocument(Document):
     }  # fmt: skip
 
 
+class StatisticsPages(paging.CursorPages):
+    """Pages that say what they are of."""
+
+    more: ClassVar = {
+        "gateway": {"type": "string", "examples": ["acme-0123456789abcdef"]},
+        "resolution": {"type": "string", "enum": list(windows.STEPS), "examples": ["1h"]},
+        "timezone": {"type": "string", "examples": ["Europe/Stockholm"]},
+    }
+
+
 class Statistics(Compressed):
     """A home's energies over time."""
 
     required_scope = scopes.TELEMETRY_READ
     serializer_class = BalanceDocument
+    pagination_class = StatisticsPages
     queries: ClassVar = {"list": StatisticsQuery}
 
     def list(self, request: Request, gateway: str) -> Response:

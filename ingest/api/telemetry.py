@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.utils import timezone
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -98,13 +99,33 @@ class BucketDocument(Measured):
     example: ClassVar = {"start": 1781524800000, "end": 1781525700000, **Measured.example}
 
 
+_ROWS = PolymorphicProxySerializer(
+    component_name="PointOrBucket", serializers=[PointDocument, BucketDocument], resource_type_field_name=None,
+    many=True,
+)  # fmt: skip
+
+
+class TelemetryPages(paging.CursorPages):
+    """Pages that say what they are of."""
+
+    more: ClassVar = {
+        "gateway": {"type": "string", "examples": ["acme-0123456789abcdef"]},
+        "sn": {"type": "string", "examples": ["60300"]},
+        "kind": {"type": "string", "enum": [kind.value for kind in Kind], "examples": ["pv"]},
+        "resolution": {"type": "string", "enum": [RAW, *windows.STEPS], "examples": [RAW]},
+        "timezone": {"type": "string", "examples": ["Europe/Stockholm"]},
+    }
+
+
 class Telemetry(Signed):
     """What a DER measured."""
 
     required_scope = scopes.TELEMETRY_READ
     serializer_class = PointDocument
+    pagination_class = TelemetryPages
     queries: ClassVar = {"list": TelemetryQuery}
 
+    @extend_schema(responses=_ROWS)
     def list(self, request: Request, sn: str) -> Response:
         """Return a page of points or buckets of a window of up to 31 days, oldest first.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from gateways.rest import paging
@@ -23,6 +24,13 @@ _DEFAULT = timedelta(days=1)
 _FIRST, _LAST = telemetry.milliseconds(EARLIEST), telemetry.milliseconds(LATEST)
 
 
+@extend_schema_field(
+    {
+        "type": "string",
+        "pattern": r"^([0-9]{13}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2}))$",
+        "examples": ["2026-06-15T00:00:00Z"],
+    }
+)
 class Moment(serializers.Field[datetime, str, Any, Any]):
     """A time in ISO 8601 with its offset, or Unix milliseconds in 13 digits."""
 

@@ -77,7 +77,9 @@ class ConnectionDocument(Document):
     id = serializers.UUIDField(source="uid")
     vendor = serializers.CharField()
     type = serializers.CharField(source="scheme", help_text="Which of the vendor's ways in it uses.")
-    label = serializers.CharField()  # type: ignore[assignment]  # the document's
+    label = serializers.SerializerMethodField(  # type: ignore[assignment]  # the document's
+        help_text="For your staff. Null for a homeowner's account: it may be their mail address."
+    )
     status = serializers.ChoiceField(choices=Connection.Status.choices)
     user_reference = serializers.CharField(help_text="What you call its owner; empty if you never said.")
     has_owner = serializers.SerializerMethodField(help_text="Whether it is a homeowner's, who signed in here.")
@@ -95,7 +97,7 @@ class ConnectionDocument(Document):
 
     example: ClassVar = {
         "id": "8a5a3a0c-53b6-4f4c-9a8d-0d2f3f6d7c11", "vendor": "solis", "type": "apikeysecret", "label": "Fleet north",
-        "status": "active", "user_reference": "customer-4711", "has_owner": True, "credential": None,
+        "status": "active", "user_reference": "customer-4711", "has_owner": False, "credential": None,
         "health": {
             "last_success_at": "2026-06-15T12:00:00Z", "failures": 0, "last_error_at": None, "last_error": "",
             "needs_reconnect_at": None, "next_pull_at": "2026-06-15T12:10:00Z", "refused_parts": {},
@@ -103,6 +105,9 @@ class ConnectionDocument(Document):
         "withheld_kinds": [], "system_count": 1, "consent_expires_at": None, "created_at": "2026-06-01T08:00:00Z",
         "disconnected_at": None,
     }  # fmt: skip
+
+    def get_label(self, row: Connection) -> str | None:
+        return None if row.owner_id else row.label
 
     def get_has_owner(self, row: Connection) -> bool:
         return row.owner_id is not None
@@ -126,6 +131,7 @@ class Connections(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     serializer_class = ConnectionDocument
     queries: ClassVar = {"list": ConnectionQuery}
     bodies: ClassVar = {"create": NewConnectionBody, "partial_update": ConnectionChanges, "reconnect": KeysBody}
+    may_fail: ClassVar = dict.fromkeys(("create", "reconnect", "test"), (502, 503))
     lookup_field = "uid"
     lookup_url_kwarg = "connection"
     lookup_value_regex = UID
