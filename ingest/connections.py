@@ -171,7 +171,7 @@ def pull_soon(*, connection: Connection, now: datetime) -> None:
 
 
 def test_credentials(row: VendorCredential | Connection, *, clock: Callable[[], datetime]) -> list[VendorSystem]:
-    """Ask the vendor what the secrets can see; raises VendorError or VaultError. Writes nothing.
+    """Ask the vendor what the secrets can see; raises VendorError, VaultError, ValidationError. Writes nothing.
 
     A partner's application for consents sees nothing by itself: the vendor is asked whether it knows it.
     """
@@ -180,6 +180,9 @@ def test_credentials(row: VendorCredential | Connection, *, clock: Callable[[], 
             open_application(row, clock=clock).test_application()
             return []
         row = _account_with(row)
+    if row.status == _Status.DISCONNECTED:
+        msg = "This account is disconnected, and its secrets are forgotten: reconnect it first."
+        raise ValidationError(msg)
     return open_adapter(row, clock=clock, count=False).systems()
 
 

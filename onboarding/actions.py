@@ -63,8 +63,13 @@ def set_up_home(
 ) -> Gateway:
     """Make the gateway of a home that staff bring in, with the wallet and the place they know. Raises ValidationError.
 
-    An empty `address` is named later; without degrees it stands where the vendor says.
+    An empty `address` is named later; without degrees it stands where the vendor says. A home that has its gateway is
+    set up already: that is changed by its own actions.
     """
+    system.refresh_from_db()
+    if system.gateway is not None and system.gateway.status != _Status.RELEASED:
+        msg = f"This home sends through {system.gateway} already."
+        raise ValidationError(msg)
     gateway = give_gateway(system=system, gateway_type=gateway_type, by=by, now=now)
     if address:
         gateway = actions.bind_wallet(gateway=gateway, address=address, by=by, now=now)

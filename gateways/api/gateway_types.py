@@ -70,6 +70,7 @@ class GatewayTypes(mixins.ListModelMixin, mixins.RetrieveModelMixin, KeyOwner):
     lookup_field = lookup_url_kwarg = "prefix"
     lookup_value_regex = PREFIX
     keys_view = "gateway-type-keys-detail"
+    makes = KeyOwner.makes | {"make_key_global"}
 
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         if self.caller.user is None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 
 from gateways.rest.problems import Fault, Problem, problem_of
+from ingest.connections import AlreadyConnected
+from ingest.duplicates import LinkedElsewhere
 from ingest.sen.errors import SenError, SenRefused, SenThrottled, SenUnauthorized, SenUnavailable
 from ingest.vendors.errors import (
     VendorAuthFailed,
@@ -45,6 +47,22 @@ def _(error: VendorError | SenError) -> Problem:
     slug, status, title = next(kind for cls, kind in _KINDS if isinstance(error, cls))
     detail = f"{str(error).rstrip('.')}. {error.next_step}" if str(error) else error.next_step
     return Problem(slug, detail, status=status, title=title, fault=Fault(error.fault), headers=_headers(error))
+
+
+@problem_of.register
+def _(error: AlreadyConnected) -> Problem:
+    """Name the account by its id: its label may be a homeowner's mail address."""
+    return _refused(f"This account is connected already: reconnect {error.connection.uid} instead.")
+
+
+@problem_of.register
+def _(error: LinkedElsewhere) -> Problem:
+    there = "; ".join(f"{der.sn} through {der.system.gateway}" for der in error.ders)
+    return _refused(f"This home sends already: {there}. Keep that gateway, or release it first.")
+
+
+def _refused(detail: str) -> Problem:
+    return Problem("refused", detail, status=422, title="This cannot be done")
 
 
 def _headers(error: Exception) -> dict[str, str]:

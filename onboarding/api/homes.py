@@ -48,6 +48,7 @@ class Homes(Resource):
     partner_path = "connection__partner"
     serializer_class = GatewayDocument
     bodies: ClassVar = {"gateway": HomeBody}
+    makes = frozenset({"gateway"})
     lookup_field = "uid"
     lookup_url_kwarg = "system"
     lookup_value_regex = UID
@@ -57,9 +58,8 @@ class Homes(Resource):
 
     @action(detail=True, methods=["post"])
     def gateway(self, request: Request, system: str) -> Response:  # noqa: ARG002
-        """Make the gateway of a system, which is read from then on; 200 and the one it has, if it has one."""
-        row, now = self.get_object(), timezone.now()
-        made = actions.set_up_home(system=row, **self.body(), source=Coordinates.Source.TYPED, by=self.by, now=now)
-        if made.pk == row.gateway_id:
-            return Response(self.document(made))
+        """Make the gateway of a system, which is read from then on."""
+        made = actions.set_up_home(
+            system=self.get_object(), **self.body(), source=Coordinates.Source.TYPED, by=self.by, now=timezone.now()
+        )
         return self.created(self.document(made), "gateways-detail", gateway=made.serial)

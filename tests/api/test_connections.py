@@ -124,6 +124,15 @@ def test_a_key_that_the_vendor_refuses_connects_nothing(clouds, api):
     assert not Connection.objects.exists()
 
 
+def test_an_account_of_a_homeowner_is_told_without_their_address(clouds, api, partner, django_user_model):
+    owner = django_user_model.objects.create_user("anna", "anna@home.example")
+    known = connect(partner, label="anna@home.example", owner=owner)
+    refused = api.post("connections", OWN)
+    assert problem(refused) == (422, "refused")
+    assert str(known.uid) in refused.json()["detail"]
+    assert b"anna@" not in refused.content
+
+
 def test_a_mistyped_key_does_not_replace_the_one_before(clouds, api, account):
     connections.mark_needs_reconnect(connection=account, reason="refused", now=NOW)
     at = f"connections/{account.uid}"
@@ -141,7 +150,7 @@ def test_a_mistyped_key_does_not_replace_the_one_before(clouds, api, account):
 
 def test_accounts_are_found_by_vendor_status_and_the_partners_own_reference(api, partner, django_user_model):
     owner = django_user_model.objects.create_user("anna", "anna@home.example")
-    connect(partner, label="Anna", owner=owner)
+    anna = connect(partner, label="anna@home.example", owner=owner)
     paused = connect(partner, "other-key", label="Paused")
     connections.pause(connection=paused, by="test", now=NOW)
     connect(partner, label="Sunny", vendor="solaredge", scheme="apikey", secrets={"api_key": "k" * 32})
@@ -151,10 +160,10 @@ def test_accounts_are_found_by_vendor_status_and_the_partners_own_reference(api,
         partner=partner, email="anna@home.example", user_reference="c-1", by="test", now=NOW
     )
     invitations.accept(invitation=invited, user=owner, now=NOW)
-    assert listed(api) == ["Anna", "Paused", "Sunny"]
+    assert listed(api) == [None, "Paused", "Sunny"]
     assert listed(api, vendor="solaredge") == ["Sunny"]
     assert listed(api, status="paused") == ["Paused"]
-    assert listed(api, user_reference="c-1") == ["Anna"]
+    assert [row["id"] for row in api.get("connections", {"user_reference": "c-1"}).json()["data"]] == [str(anna.uid)]
     assert listed(api, user_reference="c-2") == []
     answer = api.get("connections")
     assert [(row["user_reference"], row["has_owner"]) for row in answer.json()["data"]] == [
@@ -243,6 +252,8 @@ def test_a_live_test_says_what_the_account_can_see(clouds, api, account):
     fault = {"cloud": "solis", "reset": True}
     requests.post(f"{clouds}/__admin/faults", json=fault, timeout=5).raise_for_status()
     assert problem(api.post(at)) == (502, "vendor-unavailable")
+    api.delete(at.removesuffix("/test"))
+    assert problem(api.post(at)) == (422, "refused")
 
 
 def test_an_owner_is_sent_to_the_page_where_they_sign_in(api, partner, account, django_user_model, settings):

@@ -38,7 +38,8 @@ def test_a_system_of_a_fleet_becomes_a_home_at_once(api, system):
     assert gateway.coordinates is not None
     assert gateway.coordinates.latitude == Decimal("59.329300")  # where the vendor says
     again = api.post(at, {"type": "acme"})
-    assert (again.status_code, again.json()["id"]) == (200, gateway.serial)
+    assert problem(again) == (422, "refused")
+    assert gateway.serial in again.json()["detail"]
     assert Gateway.objects.count() == 1
 
 
@@ -53,6 +54,18 @@ def test_a_place_that_is_told_goes_before_the_vendors(api, system):
 def test_a_wrong_wallet_leaves_nothing_behind(api, system):
     assert problem(api.post(f"systems/{system.uid}/gateway", {"type": "acme", "wallet": "1" * 32})) == (422, "refused")
     assert not Gateway.objects.exists()
+
+
+def test_a_home_that_sends_through_another_account_stays_there(api, system):
+    partner = system.connection.partner
+    account = factories.connection(partner, label="anna@home.example")
+    gateway = factories.active_gateway(partner.gateway_types.get())
+    known = factories.system(gateway, of=account)
+    known.ders.update(sn=system.ders.get().sn)
+    refused = api.post(f"systems/{system.uid}/gateway", {"type": "acme"})
+    assert problem(refused) == (422, "refused")
+    assert gateway.serial in refused.json()["detail"]
+    assert b"anna@" not in refused.content
 
 
 def test_another_partners_system_is_not_there_nor_is_its_type(system):
