@@ -14,14 +14,11 @@ from ingest.models import Connection, VendorCredential
 
 
 def seal(row: VendorCredential | Connection, secrets: Mapping[str, str]) -> None:
-    """Seal the fields that the row's scheme names into the row (not saved); refuse missing and unknown ones."""
+    """Seal the fields that the row's scheme names into the row (not saved); refuse missing ones."""
     wanted = vendors.scheme_of(row.vendor, row.scheme).fields
     missing = [field.label for field in wanted if not secrets.get(field.name, "").strip()]
     if missing:
         msg = f"Fill in: {', '.join(missing)}."
-        raise ValidationError(msg)
-    if unknown := set(secrets) - {field.name for field in wanted}:
-        msg = f"There is no {', '.join(sorted(unknown))} here, but {', '.join(field.name for field in wanted)}."
         raise ValidationError(msg)
     plain = {field.name: secrets[field.name].strip() for field in wanted}
     _field_of(row).seal(row, orjson.dumps(plain).decode())

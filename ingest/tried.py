@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
+
 from gateways.events import By
 from gateways.models import Partner
 from ingest import connections, credentials, sealing, vendors
@@ -18,7 +20,14 @@ Clock = Callable[[], datetime]
 
 
 def try_secrets(row: VendorCredential | Connection, secrets: Mapping[str, str], *, clock: Clock) -> None:
-    """Ask the vendor what these secrets can see, with a row that is not kept; what nothing uses yet is not tried."""
+    """Ask the vendor what these secrets can see, with a row that is not kept; what nothing uses yet is not tried.
+
+    A name that the way in does not ask for is refused: it is a mistake that would be noticed late.
+    """
+    asked = [field.name for field in vendors.scheme_of(row.vendor, row.scheme).fields]
+    if unknown := set(secrets) - set(asked):
+        msg = f"There is no {', '.join(sorted(unknown))} here, but {', '.join(asked)}."
+        raise ValidationError(msg)
     sealing.seal(row, secrets)
     if vendors.is_used(row.vendor, row.scheme):
         connections.test_credentials(row, clock=clock)
