@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from allauth.account.models import EmailAddress
 from django.test import Client as Browser
@@ -144,10 +146,9 @@ def test_who_leaves_takes_the_apps_along_and_others_keep_theirs(world):
 
 def test_what_was_allowed_is_in_the_data_that_a_homeowner_takes_away(world):
     world.tokens()
-    reply = world.browser.get(reverse("home_json"))
-    data = b"".join(reply.streaming_content).decode()
-    row = data.partition('"apps":[')[2].partition("]}")[0]
-    assert f'"app":"Sun App","partner":"{world.partner.name}","home":"{world.villa.serial}"' in row
+    [row] = json.loads(b"".join(world.browser.get(reverse("home_json")).streaming_content))["apps"]
+    assert (row["app"], row["partner"], row["home"]) == ("Sun App", world.partner.name, world.villa.serial)
+    assert (row["may"], row["ended_at"]) == (["gateways:read"], None)
 
 
 def test_an_app_that_is_allowed_less_by_its_partner_is_shown_with_less(world):

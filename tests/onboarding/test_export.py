@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from gateways.oauth import grants
 from ingest.models import Der, Message, System
 from onboarding import exports, journeys
 from tests.factories import NOW, WALLET
+from tests.oauth.world import make_app
 from tests.onboarding import homes
 
 pytestmark = pytest.mark.django_db
@@ -25,6 +27,8 @@ def villa(anna):
     system = homes.home(anna)
     homes.read(system, 3, until=NOW)
     journeys.begin(partner=system.connection.partner, user=anna, now=NOW)
+    app, _secret = make_app(system.connection.partner)
+    grants.give(user=anna, client=app, gateways=[homes.gateway_of(system)], scopes=["gateways:read"], now=NOW)
     return system
 
 
@@ -62,8 +66,8 @@ def test_the_zip_has_a_table_of_everything_that_is_kept(anna, villa):
     found = tables(anna)
     counts = {name: len(rows) for name, rows in found.items()}
     assert counts == {
-        "account": 1, "connections": 1, "homes": 1, "devices": 3, "consents": 2, "journeys": 1, "sent": 3,
-        "readings": 9,
+        "account": 1, "connections": 1, "homes": 1, "devices": 3, "consents": 2, "apps": 1, "journeys": 1,
+        "sent": 3, "readings": 9,
     }  # fmt: skip
     (home,) = found["homes"]
     assert (home["wallet"], home["latitude"], home["timezone"]) == (WALLET, "59.330000", "Europe/Stockholm")
