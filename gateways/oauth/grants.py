@@ -38,8 +38,10 @@ def scopes_of(*, client: Client, user: User) -> frozenset[str]:
 
 def note_use(*, client: Client, user: User, now: datetime) -> None:
     """Note that a client uses what it was given; the time is right to some minutes."""
-    stale = Q(last_used_at=None) | Q(last_used_at__lt=now - _NOTED_EVERY)
-    GatewayGrant.objects.filter(stale, client=client, user=user, ended_at=None).update(last_used_at=now)
+    long_ago = Q(last_used_at=None) | Q(last_used_at__lt=now - _NOTED_EVERY)
+    stale = GatewayGrant.objects.filter(long_ago, client=client, user=user, ended_at=None)
+    if stale.exists():  # else reading would take SQLite's one lock for writing
+        stale.update(last_used_at=now)
 
 
 @transaction.atomic

@@ -12,6 +12,8 @@ from typing import Any
 from oauth2_provider.models import get_grant_model, get_refresh_token_model
 from oauth2_provider.oauth2_validators import OAuth2Validator
 
+from gateways.oauth import grants, scopes
+
 
 class Validator(OAuth2Validator):
     """Codes work once, and used twice take their tokens with them; nobody who was shut out gets a token."""
@@ -38,7 +40,15 @@ class Validator(OAuth2Validator):
         # Of two requests with one token the second has to see what the first one did, so as to be the replay it is.
         list(get_refresh_token_model().objects.select_for_update().filter(token_checksum=checksum).values("pk"))
         valid: bool = super().validate_refresh_token(refresh_token, client, request, *args, **kwargs)
-        return valid and request.user.is_active
+        return valid and request.user.is_active and bool(self._agreed(request))
+
+    def get_original_scopes(self, refresh_token: str, request: Any, *args: Any, **kwargs: Any) -> list[str]:
+        """Return what a refresh token is still good for: less, where its homeowner or partner allows less by now."""
+        before = super().get_original_scopes(refresh_token, request, *args, **kwargs)
+        return [scope for scope in before.split() if scope in self._agreed(request)]
+
+    def _agreed(self, request: Any) -> frozenset[str]:
+        return grants.scopes_of(client=request.client, user=request.user) & set(scopes.allowed(request.client))
 
     def _create_refresh_token(self, request: Any, refresh_token_code: str, access_token: Any, previous: Any) -> Any:
         made = super()._create_refresh_token(request, refresh_token_code, access_token, previous)

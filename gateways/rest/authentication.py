@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication
@@ -34,7 +35,8 @@ class BearerToken(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         failed = ', error="invalid_token"' if request.headers.get("Authorization") else ""
-        return f'Bearer realm="api"{failed}'
+        where = f"{settings.PUBLIC_URL}/.well-known/oauth-protected-resource"  # RFC 9728, 5.1: how to get a token
+        return f'Bearer realm="api"{failed}, resource_metadata="{where}"'
 
 
 class HasScope(BasePermission):

@@ -24,7 +24,8 @@ def test_without_a_token_there_is_a_challenge_and_a_problem_document():
     refused = Api("").get("gateways")
     assert refused.status_code == 401
     assert refused["Content-Type"] == "application/problem+json"
-    assert refused["WWW-Authenticate"] == 'Bearer realm="api"'
+    told = refused["WWW-Authenticate"]
+    assert told == 'Bearer realm="api", resource_metadata="http://localhost:8000/.well-known/oauth-protected-resource"'
     assert refused.json()["request_id"] == refused["X-Request-ID"]
 
 

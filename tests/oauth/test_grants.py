@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from oauth2_provider.models import AccessToken, RefreshToken
 
-from gateways.models import Event, GatewayGrant
+from gateways.models import Event, Gateway, GatewayGrant
 from gateways.oauth import clients, grants, scopes
 from tests import factories
 from tests.api.calling import Api
@@ -117,6 +117,18 @@ def test_a_refresh_token_may_ask_for_less_and_not_for_more(world):
     more = world.refresh(given["refresh_token"], scope="gateways:read gateway:sign")
     assert more.json()["error"] == "invalid_scope"
     assert world.refresh(given["refresh_token"], scope="telemetry:read").json()["scope"] == "telemetry:read"
+
+
+def test_a_refresh_token_brings_no_more_than_the_homeowner_allows_by_now(world):
+    before = world.tokens(scope="gateways:read telemetry:read")
+    world.code()
+    assert world.refresh(before["refresh_token"]).json()["scope"] == "gateways:read"
+
+
+def test_a_refresh_token_is_worth_nothing_when_no_home_is_left(world):
+    given = world.tokens()
+    Gateway.objects.filter(pk=world.villa.pk).update(status="released")
+    assert world.refresh(given["refresh_token"]).json()["error"] == "invalid_grant"
 
 
 def test_a_refresh_token_that_nobody_used_for_sixty_days_is_over(world):
