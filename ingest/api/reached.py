@@ -14,6 +14,11 @@ from gateways.rest.problems import conflict
 from ingest import sharing
 from ingest.models import Connection, Der, System
 
+_MEASURED = (
+    "kind", "sn", "make", "rated_power_w", "last_reading_at", "system__timezone", "system__pulled_through",
+    "system__gateway__serial", "system__gateway__status", "system__gateway__partner", "system__gateway__gateway_type",
+)  # fmt: skip
+
 
 def systems(caller: Caller, rows: QuerySet[System]) -> QuerySet[System]:
     """Keep the systems that a caller may know of; the partner's own backend knows also those without a gateway."""
@@ -40,7 +45,7 @@ def gateway(caller: Caller, serial: str) -> Gateway:
 def one_der(found: QuerySet[Der], sn: str, gateway: str) -> Der:
     """Return the DER with a serial, of this gateway if one is named. Raises Http404; Problem where several have it."""
     rows = found.filter(sn=sn, **({"system__gateway__serial": gateway} if gateway else {}))
-    match list(rows.select_related("system__gateway__partner", "system__gateway__gateway_type")[:2]):
+    match list(rows.select_related("system__gateway").order_by()[:2]):
         case []:
             raise Http404
         case [der]:
@@ -55,7 +60,9 @@ def measured_der(caller: Caller, sn: str, gateway: str) -> tuple[Der, Gateway]:
     Raises as `one_der`, and Problem where a homeowner has not agreed to it.
     """
     homes = reach.with_readings(caller, _gateways(caller))
-    der = one_der(sharing.shared(Der.objects.filter(system__gateway__in=homes)), sn, gateway)
+    # Pages are many and DERs have columns enough to show in the time a page takes.
+    rows = Der.objects.filter(system__gateway__in=homes).only(*_MEASURED)
+    der = one_der(sharing.shared(rows), sn, gateway)
     return der, _agreed(caller, der.system)
 
 

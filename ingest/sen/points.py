@@ -6,11 +6,12 @@ No model and no `Reading` is made for a row: that would take several times as lo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from decimal import Decimal
 from typing import Any
 
 from ingest.readings import Kind
 from ingest.sen.envelope import FIELDS, average_power
+
+_FIRST_FIELD = 5
 
 
 def columns(kind: Kind) -> tuple[str, ...]:
@@ -27,16 +28,19 @@ def der_objects(
     """
     head = {"type": str(kind), "make": make} if make else {"type": str(kind)}
     tail = {"rated_power_W": round(rated_power_w)} if kind is Kind.PV and rated_power_w else {}
-    names = tuple(name for name, _ in FIELDS[kind])
+    fields = [(place, name, column.endswith("_wh")) for place, (name, column) in enumerate(FIELDS[kind], _FIRST_FIELD)]
     known, producer = len(head) + 1, kind is Kind.PV
-    for timestamp, interval_s, power, into, out, *values in rows:
+    for row in rows:
+        timestamp, interval_s, watts, into, out = row[:_FIRST_FIELD]
         point = {**head, "timestamp": timestamp}
-        watts = average_power(interval_s, into, out) if power is None else power
+        if watts is None:
+            watts = average_power(interval_s, into, out)
         if watts is not None:
-            point["W"] = round(min(watts, 0) if producer else watts)
-        for name, value in zip(names, values, strict=True):
+            point["W"] = 0 if producer and watts > 0 else round(watts)
+        for place, name, whole in fields:
+            value = row[place]
             if value is not None:
-                point[name] = round(value) if value.__class__ is Decimal else value
+                point[name] = round(value) if whole else value
         if len(point) > known:
             point.update(tail)
             yield point

@@ -1,0 +1,142 @@
+"""`python -m bench.api`: pages of telemetry over HTTP by one process with one thread, beside the bare query.
+
+The bare side reads the same range of the same table with psycopg and `orjson.dumps` in a process of its own, without
+HTTP, token or shape. Both take the same page, one after the other; ratios are taken page by page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import http.client
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import orjson
+
+from bench import celery_worker, database, table
+from bench.role import Role
+
+_LIMITS = (1000, 5000)
+_SMALL = 100_000
+_CHECKS = 300
+
+_Series = dict[str, list[float]]
+
+
+class _Web:
+    """A connection to the portal, kept open; asks for pages as a client with a token."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    def page(self, page: Mapping[str, Any], limit: int) -> tuple[float, int]:
+        """Return the seconds a page takes to the last byte, and its points."""
+        query = urlencode({"from": page["from"], "to": page["to"], "limit": limit})
+        begin = time.perf_counter()
+        self._connection.request("GET", f"/api/v1/ders/{quote(page['sn'])}/telemetry?{query}", headers=self._headers)
+        answer = self._connection.getresponse()
+        body = answer.read()
+        seconds = time.perf_counter() - begin
+        if answer.status != http.client.OK:
+            raise RuntimeError(body.decode())
+        return seconds, len(orjson.loads(body)["data"])
+
+
+@contextlib.contextmanager
+def _portal(environment: Mapping[str, str]) -> Iterator[int]:
+    """Serve the portal as in production, with one process and one thread; yield its port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = {"PORT": str(port), "WEB_CONCURRENCY": "1", "WEB_THREADS": "1", "HTTPS": "false"}
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "config.wsgi"]
+    process = subprocess.Popen(command, env={**environment, **options})
+    try:
+        while socket.socket().connect_ex(("127.0.0.1", port)):
+            time.sleep(0.1)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _measure(serving: Role, web: _Web, pages: int) -> dict[int, _Series]:
+    """Return the seconds of each side by limit; the first pages warm up and do not count."""
+    found: dict[int, _Series] = {limit: {"http": [], "bare": []} for limit in _LIMITS}
+    for pick in range(pages + 20):
+        for limit, series in found.items():
+            bare = serving.ask(limit=limit, pick=pick)
+            seconds, points = web.page(bare["page"], limit)
+            if points != bare["rows"] or points != limit:
+                msg = f"{points} points served, {bare['rows']} in the table"
+                raise RuntimeError(msg)
+            if pick >= 20:
+                series["http"].append(seconds)
+                series["bare"].append(bare["seconds"])
+    return found
+
+
+def _ratio(series: _Series) -> list[float]:
+    return [bare / served for bare, served in zip(series["bare"], series["http"], strict=True)]
+
+
+def _report(found: Mapping[str, dict[int, _Series]], checks: Mapping[str, float]) -> dict[str, Any]:
+    rows: list[tuple[str, ...]] = [("points a second (middle half)", "HTTP", "bare", "ratio, target >= 0.4")]
+    for state, limits in found.items():
+        for limit, series in limits.items():
+            rates = [table.middle([limit / value for value in series[side]]) for side in ("http", "bare")]
+            rows.append((f"{state}: pages of {limit:,}", *rates, table.middle(_ratio(series))))
+    table.show("Telemetry of one process with one thread", rows)
+    flat = {limit: _growth(limit, *found.values()) for limit in _LIMITS}
+    growths = [(f"pages of {limit:,}", *map(table.number, pair)) for limit, pair in flat.items()]
+    table.show("Time a page, large : small table (target <= 1.2)", [("", "HTTP", "bare"), *growths])
+    costs = {**checks, "the check": checks["checked"] - checks["known"]}
+    named = [(name, table.number(milliseconds)) for name, milliseconds in costs.items()]
+    table.show("A request of one point in process, ms: its token checked, or its caller known", named)
+    return {"seconds": found, "flat": flat, "request_ms": costs}
+
+
+def _growth(limit: int, small: dict[int, _Series], large: dict[int, _Series]) -> tuple[float, ...]:
+    medians = ([statistics.median(found[limit][side]) for side in ("http", "bare")] for found in (large, small))
+    return tuple(many / few for many, few in zip(*medians, strict=True))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.api", description=__doc__)
+    parser.add_argument("--rows", type=int, default=10_000_000, help="readings in the large table")
+    parser.add_argument("--homes", type=int, default=300, help="DERs that share them")
+    parser.add_argument("--pages", type=int, default=200, help="of each length and table")
+    parser.add_argument("--json", type=Path, help="also write what was measured to this file")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the benchmark."""
+    options = _options()
+    with contextlib.ExitStack() as stack:
+        environment = stack.enter_context(database.portal())
+        stack.enter_context(celery_worker.broker(environment))
+        serving = stack.enter_context(Role("bench.serving", environment))
+        token = serving.ask(homes=options.homes)
+        port = stack.enter_context(_portal(environment))
+        found = {}
+        for rows in (_SMALL, options.rows):
+            filled = serving.ask(rows=rows)
+            database.settle(environment["DATABASE_URL"])
+            found[f"{filled:,} rows"] = _measure(serving, _Web(port, token), options.pages)
+        result = _report(found, serving.ask(checks=_CHECKS))
+        settings = database.settings(environment["DATABASE_URL"])
+    table.show("PostgreSQL", sorted(settings.items()))
+    table.write(options.json, {**result, "postgresql": settings, "options": vars(options) | {"json": None}})
+
+
+if __name__ == "__main__":
+    main()
