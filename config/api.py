@@ -12,7 +12,7 @@ from gateways.api.keys import GatewayKeys, TypeKeys
 from gateways.api.me import Me
 from gateways.api.personal import Personal
 from gateways.api.registration import Registration
-from gateways.rest import problems
+from gateways.rest import pages, problems
 from ingest.api import passthrough
 from ingest.api.credentials import UID, VendorCredentials
 from ingest.api.ders import SN, Ders, GatewayDers
@@ -75,5 +75,8 @@ urlpatterns = [
     path("v1/me", Me.as_view({"get": "retrieve"}), name="me"),
     re_path(f"^v1/gateways/(?P<gateway>{GATEWAY_ID})/energy$", Energy.as_view({"get": "retrieve"}), name="energy"),
     path("v1/", include(router.urls)),
+    path("schema", pages.schema, name="api-schema"),
+    path("docs", pages.docs, name="api-docs"),
+    path("problems", pages.problem_list, name="api-problems"),
     re_path("", problems.not_found),
 ]

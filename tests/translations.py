@@ -33,7 +33,7 @@ KEYWORDS = {
     "npgettext_lazy": ((1, "c"), 2, 3),
 }
 APPS = ("config", "gateways", "ingest", "onboarding")
-_STAFF_ONLY = ROOT / "templates" / "admin"
+_IN_ENGLISH = ROOT / "templates" / "admin", ROOT / "templates" / "api"
 
 Found: TypeAlias = tuple[Path, str | tuple[str, ...], str | None]
 """The file, the text (or its singular and plural), and the context that tells it from a text of the same words."""
@@ -65,9 +65,9 @@ def path(language: str) -> Path:
 
 
 def templates() -> list[Path]:
-    """Return the templates of all that homeowners see, mails too; the admin is in English."""
+    """Return the templates of all that homeowners see, mails too; pages of staff and of developers are in English."""
     files = (ROOT / "templates").rglob("*.*")
-    return sorted(file for file in files if not file.is_relative_to(_STAFF_ONLY))
+    return sorted(file for file in files if not any(map(file.is_relative_to, _IN_ENGLISH)))
 
 
 def spoken() -> Catalog:

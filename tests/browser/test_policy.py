@@ -8,6 +8,9 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 
+from gateways.rest import pages
+from tests.api.calling import backend
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -42,3 +45,20 @@ def test_signing_in_and_the_admin_run_without_a_complaint(page, live_server, com
     page.wait_for_load_state("networkidle")
     assert "ann@sunny.example" in page.content()
     assert complaints == []
+
+
+def test_the_api_is_tried_with_a_token_without_a_complaint(page, live_server, complaints, settings):
+    settings.PUBLIC_URL = live_server.url
+    pages._described.cache_clear()
+    page.goto(f"{live_server.url}/api/docs")
+    page.click(".btn.authorize")
+    page.fill("input[aria-label='auth-bearer-value']", backend().token)
+    page.click("button[aria-label='Apply credentials'] >> nth=-1")
+    page.click(".btn-done")
+    page.click("#operations-tag-me button.expand-operation")
+    page.click("#operations-me-me_retrieve button.opblock-summary-control")
+    page.click("button.try-out__btn")
+    page.click("button.execute")
+    assert "200" in page.locator(".live-responses-table tbody .response-col_status").inner_text()
+    assert complaints == []
+    pages._described.cache_clear()
