@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import connection as database
 from django.db import transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
@@ -131,11 +130,9 @@ def record(outcomes: Iterable[Outcome], *, vendors: dict[int, str], now: datetim
 
 @transaction.atomic
 def hold_queue(*, gateway: Gateway, reason: str, by: By, now: datetime) -> None:
-    """Hold a gateway's queue until somebody releases it."""
-    queue = GatewayQueue.objects.filter(pk=gateway.pk)
-    if not queue.update(held_at=now, held_reason=reason[:500], held_by_push=False):
-        msg = "It has no queue yet: nothing was ever to be sent for it."
-        raise ValidationError(msg)
+    """Hold a gateway's queue until somebody releases it, also where nothing was ever to be sent yet."""
+    GatewayQueue.objects.get_or_create(gateway=gateway, defaults={"due_at": now})
+    GatewayQueue.objects.filter(pk=gateway.pk).update(held_at=now, held_reason=reason[:500], held_by_push=False)
     _record_event(gateway, events.QUEUE_HELD, by, now, reason=reason)
 
 

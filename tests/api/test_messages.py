@@ -137,9 +137,15 @@ def test_a_gateway_for_which_nothing_was_ever_to_be_sent_has_an_empty_queue(api,
     at = f"gateways/{factories.gateway(queue.gateway.gateway_type).serial}/queue"
     row = api.get(at).json()
     assert (row["waiting"], row["delivered"], row["why_waiting"], row["due_at"]) == (0, 0, "", None)
-    assert problem(api.post(f"{at}/hold", {"reason": "x"})) == (422, "refused")
     assert problem(api.post(f"{at}/push")) == (409, "conflict")
-    assert not Event.objects.filter(name="queue.held").exists()
+    assert not GatewayQueue.objects.filter(gateway__serial=row["gateway"]).exists()
+
+
+def test_a_queue_can_be_held_before_anything_is_in_it(api, queue):
+    gateway = factories.active_gateway(queue.gateway.gateway_type)
+    assert api.post(f"gateways/{gateway.serial}/queue/hold", {"reason": "not yet"}).json()["held_reason"] == "not yet"
+    queues.filled(1, gateway=gateway)
+    assert gateway.pk not in {claim.gateway_id for claim in outbox.claim_due(now=queues.after(60))}
 
 
 def test_another_partners_outbox_is_not_there(queue, held):
