@@ -58,14 +58,24 @@ def _portal(environment: Mapping[str, str]) -> Iterator[int]:
         port = free.getsockname()[1]
     options = {"PORT": str(port), "WEB_CONCURRENCY": "1", "WEB_THREADS": "1", "HTTPS": "false"}
     command = [sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "config.wsgi"]
-    process = subprocess.Popen(command, env={**environment, **options})
+    Path(environment["VAR_DIR"], "static").mkdir()
+    silent = subprocess.DEVNULL
+    process = subprocess.Popen(command, env={**environment, **options}, stdout=silent, stderr=silent)
     try:
-        while socket.socket().connect_ex(("127.0.0.1", port)):
+        while not _listens(port):
+            if process.poll() is not None:
+                msg = f"gunicorn ended with status {process.returncode}."
+                raise RuntimeError(msg)
             time.sleep(0.1)
         yield port
     finally:
         process.terminate()
         process.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return not probe.connect_ex(("127.0.0.1", port))
 
 
 def _measure(serving: Role, web: _Web, pages: int) -> dict[int, _Series]:

@@ -15,7 +15,7 @@ from ingest.api.signed import Compressed
 from ingest.models import Der
 from ingest.readings import Kind
 
-SN = ".{1,100}"  # a vendor's serial holds whatever prints, also slashes
+SN = r"[^\x00-\x1f\x7f]{1,100}"  # a vendor's serial holds whatever prints, also slashes
 
 
 class KindQuery(PageQuery):

@@ -69,6 +69,7 @@ class Systems(mixins.ListModelMixin, mixins.RetrieveModelMixin, Compressed, Reso
     serializer_class = SystemDocument
     queries: ClassVar = {"list": SystemQuery}
     lookup_field = "uid"
+    lookup_url_kwarg = "system"
     lookup_value_regex = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:

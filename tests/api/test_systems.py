@@ -130,6 +130,11 @@ def test_what_is_no_uid_is_no_system():
     assert [api.get(f"systems/{what}").status_code for what in (uuid.uuid4(), "1", "x" * 36)] == [404, 404, 404]
 
 
+@pytest.mark.parametrize("path", ["ders/%00", "ders/a%00b/telemetry", "/gateways/a%00-0123456789abcdef/jwks.json"])
+def test_what_no_database_can_hold_is_not_found(path):
+    assert backend().get(path).status_code == 404
+
+
 def test_a_list_takes_as_many_questions_however_long_it_is():
     system = homes.sending()
     api = backend(system.connection.partner)
