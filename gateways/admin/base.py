@@ -186,7 +186,7 @@ class PartnerAdmin(ModelAdmin):
         """Offer what can be done, and every list as CSV."""
         found: dict[str, Any] = super().get_actions(request)
         if "_popup" not in request.GET:
-            found["export_csv"] = (lists.export_csv, "export_csv", lists.export_csv.short_description)
+            found["export_csv"] = (lists.export_csv, "export_csv", "Export as CSV")
         return found
 
     def _acts_for(self, request: HttpRequest, row: Model) -> list[acts.Act]:

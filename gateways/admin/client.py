@@ -9,8 +9,8 @@ from django.apps import apps
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
-from django.utils.safestring import SafeString
 from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
@@ -51,7 +51,7 @@ class _Allowed(ActForm):
     allowed_scopes = forms.MultipleChoiceField(
         label="It may",
         choices=_SCOPES,
-        widget=forms.CheckboxSelectMultiple,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text="At most; a token may have less.",
     )
     requests_per_minute = forms.IntegerField(
@@ -106,11 +106,12 @@ _NEW_SECRET = Act(
 class ClientAdmin(Revealing, PartnerAdmin):
     partner_paths = ("partner",)
     addable = True
+    view_on_site = False
     change_duty = Duty.GOVERN
     create_form = ClientForm
     fields = (
-        "name", "partner", "client_id", "kind", "purpose", "allowed_scopes", "redirect_uris", "requests_per_minute",
-        "api_version", "created", "disabled_at",
+        "name", "partner", "client_id", "kind", "may_do", "redirect_uris", "requests_per_minute", "api_version",
+        "created", "disabled_at",
     )  # fmt: skip
     readonly_fields = fields
     list_display = ("name", "kind", "client_id", "may_do", "requests_per_minute", "made", "disabled", "partner")
@@ -163,8 +164,8 @@ class ClientAdmin(Revealing, PartnerAdmin):
         return _KINDS["phone" if client.client_type == Client.CLIENT_PUBLIC else "app"]
 
     @admin.display(description="may")
-    def may_do(self, client: Client) -> SafeString | str:
-        return columns.clipped(", ".join(scopes.allowed(client)))
+    def may_do(self, client: Client) -> str:
+        return ", ".join(scopes.allowed(client))
 
     @act("Change", done="changed", duty=Duty.GOVERN, form=ChangeForm, when=_usable, at_most=1)
     def change(self, client: Client, *, by: Any, now: Any, **fields: Any) -> None:
