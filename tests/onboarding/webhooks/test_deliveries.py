@@ -8,13 +8,14 @@ from threading import Thread
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from gateways import events
 from gateways.models import Event
 from onboarding import alerts
 from onboarding.models import WebhookDelivery
-from onboarding.webhooks import deliveries, endpoints, posting
+from onboarding.webhooks import deliveries, endpoints, posting, sending
+from onboarding.webhooks.calls import Call
 from tests import factories
 from tests.onboarding.test_notices import staff
 from tests.onboarding.webhooks.receiver import DOCUMENTED, SECRET, running
@@ -287,6 +288,25 @@ def test_a_secret_that_does_not_open_is_told_and_stops_nothing_else(hooks, recei
     assert len(receiver.deliveries) == 1
 
 
+def test_a_fault_of_ours_with_one_endpoint_is_no_fault_with_the_others(hooks, receiver, monkeypatch):
+    unlucky = hooks.proven()
+    hooks.make(url=f"{receiver.url}/2")
+    hooks.go_round()
+    receiver.forget()
+    hooks.happen()
+    really_post = posting.post
+
+    def post(url, *args, **options):
+        if url == unlucky.url:
+            raise ZeroDivisionError
+        return really_post(url, *args, **options)
+
+    monkeypatch.setattr(posting, "post", post)
+    hooks.go_round()
+    unlucky.refresh_from_db()
+    assert (len(receiver.deliveries), unlucky.failures, "our fault" in unlucky.last_error) == (1, 1, True)
+
+
 # --- Heartbeats -------------------------------------------------------------------------------------------------------
 
 
@@ -322,6 +342,18 @@ def test_a_heartbeat_that_gets_through_tells_of_the_backlog_and_brings_it(hooks,
     beat, delivery = receiver.deliveries
     assert beat["events"][0]["data"] == {"pending_events": 3, "last_sequence": happened[-1]}
     assert [event["sequence"] for event in delivery["events"]] == happened[:3]
+
+
+def test_a_heartbeat_that_fails_does_not_put_off_what_happens(hooks, receiver):
+    hook = hooks.proven()
+    hooks.clock.move(minutes=16)
+    receiver.status = 500
+    hooks.go_round()
+    hook.refresh_from_db()
+    assert (hook.failing_since, hook.failures, hook.last_error) == (hooks.clock.now, 0, "HTTP 500")
+    receiver.forget()
+    hooks.happen()
+    assert (hooks.go_round(), receiver.names) == (1, ["gateway.created"])
 
 
 def test_an_endpoint_that_takes_heartbeats_and_refuses_a_delivery_is_paused_all_the_same(hooks, receiver):
@@ -390,6 +422,52 @@ def test_what_was_on_its_way_when_the_filter_changed_comes_under_another_id(hook
     ]  # fmt: skip
     assert refused["id"] != taken["id"]
     assert [one.status for one in hook.deliveries.order_by("id")] == ["withdrawn", "delivered"]
+
+
+def test_a_worker_that_sends_while_somebody_pauses_does_not_have_the_last_word(hooks):
+    hook = hooks.proven()
+    hooks.happen()
+    (under_way,) = deliveries.claim(now=hooks.clock(), at_most=1)
+    hooks.change(hook, paused=True)
+    deliveries.record(under_way, posting.Reply(410), now=hooks.clock())
+    hook.refresh_from_db()
+    assert (hook.paused_reason, hook.failures, hook.lease) == ("by_hand", 0, None)
+
+
+def test_an_answer_of_the_address_before_proves_nothing_of_the_new_one(hooks, receiver, monkeypatch):
+    hook = hooks.make()
+    really_send = Call.send
+
+    def change_meanwhile(call):
+        hooks.change(hook, url=f"{receiver.url}/new")
+        return really_send(call)
+
+    monkeypatch.setattr(Call, "send", change_meanwhile)
+    assert sending.try_out(endpoint=hook, by="test", now=hooks.clock()).status == "success"
+    hook.refresh_from_db()
+    assert (hook.state, hook.verified_at) == ("pending", None)
+
+
+def test_the_database_has_one_delivery_of_an_endpoint_in_flight(hooks):
+    hook = hooks.proven()
+    one = {"endpoint": hook, "first": 1, "last": 1, "count": 1, "created_at": hooks.clock()}
+    WebhookDelivery.objects.create(**one, delivered_at=hooks.clock())
+    WebhookDelivery.objects.create(**one)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        WebhookDelivery.objects.create(**one)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"state": "paused"}, {"paused_reason": "gone"}, {"verified_at": None}, {"state": "pending"}, {"names": []},
+        {"secret": ""}, {"previous_secret": "sealed"}, {"url": "ftp://x/"}, {"state": "happy"},
+    ],
+)  # fmt: skip
+def test_the_database_refuses_a_webhook_that_cannot_be(hooks, wrong):
+    hook = hooks.proven()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        type(hook).objects.filter(pk=hook.pk).update(**wrong)
 
 
 def test_a_worker_that_sends_while_somebody_changes_the_webhook_moves_no_cursor(hooks, receiver):
