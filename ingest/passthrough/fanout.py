@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -21,15 +22,27 @@ Key = TypeVar("Key")
 Answer = TypeVar("Answer")
 PATIENCE_S = 20.0
 _AT_ONCE = 8  # each thread may hold a connection to the database
+# Callers that wait for vendors hold a thread of the web process each; half of them stays for everybody else.
+_CALLERS = threading.BoundedSemaphore(4)
 
 
 def ask(questions: Mapping[Key, Callable[[], Answer]], *, until: float) -> dict[Key, Answer | Problem]:
     """Ask all at once and return what each brought by `until` (time.monotonic): the answer, or what went wrong.
 
-    A question that is late goes on alone until its own time-outs end it; nobody waits for it.
+    A question that is late goes on alone until its own time-outs end it; nobody waits for it. Raises Problem while too
+    many callers wait for vendors already.
     """
     if not questions:
         return {}
+    if not _CALLERS.acquire(blocking=False):
+        raise _too_many()
+    try:
+        return _ask(questions, until)
+    finally:
+        _CALLERS.release()
+
+
+def _ask(questions: Mapping[Key, Callable[[], Answer]], until: float) -> dict[Key, Answer | Problem]:
     pool = ThreadPoolExecutor(min(len(questions), _AT_ONCE), thread_name_prefix="passthrough")
     try:
         begun: dict[Key, Future[Answer]] = {}
@@ -77,6 +90,13 @@ def told(error: Exception) -> Problem:
         next_step = "Ask again later." if error.retry else error.next_step
         problem.detail = f"{str(error).rstrip('.')}. {next_step}"
     return problem
+
+
+def _too_many() -> Problem:
+    detail = "Too many callers wait for vendors right now. Try again in some seconds."
+    return Problem(
+        "live-busy", detail, status=503, title="Too many live questions", fault=Fault.US, headers={"Retry-After": "5"}
+    )
 
 
 def _too_slow() -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from gateways.rest.problems import Problem
 from ingest import vendors
 from ingest.passthrough import accounts, fanout, intervals
 from ingest.readings import DerKey, Kind, Quality, Reading
@@ -169,16 +171,29 @@ def test_a_quota_of_a_second_is_kept_and_longer_ones_are_the_callers_own(monkeyp
 
 
 def test_questions_run_beside_each_other_and_one_that_breaks_harms_no_other():
-    def slow() -> str:
-        time.sleep(0.2)
-        return "late and well"
+    both_are_under_way = threading.Barrier(2)
+
+    def meets_the_other() -> str:
+        both_are_under_way.wait(timeout=10)
+        return "well"
 
     def broken() -> str:
         raise RuntimeError("SECRET")
 
-    began = time.monotonic()
-    answers = fanout.ask({1: slow, 2: slow, 3: broken}, until=began + 5)
-    assert time.monotonic() - began < 0.35
-    assert (answers[1], answers[2]) == ("late and well", "late and well")
+    answers = fanout.ask({1: meets_the_other, 2: meets_the_other, 3: broken}, until=time.monotonic() + 15)
+    assert (answers[1], answers[2]) == ("well", "well")
     assert getattr(answers[3], "slug", "") == "internal"
-    assert fanout.ask({}, until=began) == {}
+    assert fanout.ask({}, until=time.monotonic()) == {}
+
+
+def test_callers_that_wait_for_vendors_leave_threads_to_everybody_else(monkeypatch):
+    monkeypatch.setattr(fanout, "_CALLERS", threading.BoundedSemaphore(1))
+    until = time.monotonic() + 15
+
+    def asks_as_well() -> str:
+        with pytest.raises(Problem) as refused:
+            fanout.ask({1: str}, until=until)
+        return refused.value.slug
+
+    assert fanout.ask({1: asks_as_well}, until=until) == {1: "live-busy"}
+    assert fanout.ask({1: str}, until=until) == {1: ""}
