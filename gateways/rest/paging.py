@@ -102,8 +102,8 @@ def answer(request: Request, data: Any, next_cursor: str | None, **more: Any) ->
     return Response({**more, "data": data, "next_cursor": next_cursor}, headers=link)
 
 
-def envelope(items: dict[str, Any], **more: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a page of `items`."""
+def envelope(rows: dict[str, Any], **more: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a page; `rows` is that of the list in it."""
     cursor = {"type": ["string", "null"], "description": "Send it as `cursor` for the next page; null: this is all."}
-    properties = {**more, "data": {"type": "array", "items": items}, "next_cursor": cursor}
+    properties = {**more, "data": rows, "next_cursor": cursor}
     return {"type": "object", "required": list(properties), "properties": properties}

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as ModelError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -183,6 +184,7 @@ def plain_response(problem: Problem) -> HttpResponse:
     return HttpResponse(body, status=problem.status, headers=problem.headers, content_type=CONTENT_TYPE)
 
 
+@csrf_exempt
 def not_found(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
     """Answer for addresses below /api/ that do not exist."""
     detail = f"There is no {request.path} here. The addresses are listed in {settings.PUBLIC_URL}/api/schema."

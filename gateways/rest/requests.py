@@ -12,6 +12,9 @@ from rest_framework import serializers
 
 from gateways.rest.paging import DEFAULT_LIMIT, MAX_LIMIT
 
+UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+"""ids in addresses"""
+
 
 class _Strict(serializers.Serializer[Any]):
     """Refuses names it does not know."""

@@ -13,12 +13,12 @@ from rest_framework.response import Response
 
 from gateways.oauth import scopes
 from gateways.rest.authentication import too_narrow
-from gateways.rest.requests import Body, Document, PageQuery, Query
+from gateways.rest.requests import UUID, Body, Document, PageQuery, Query
 from gateways.rest.views import Resource
 from ingest import connections, credentials, tried, vendors
 from ingest.models import VendorCredential
 
-UID = "[0-9a-f-]{36}"
+UID = UUID
 LONGEST_SECRET = 4000
 
 

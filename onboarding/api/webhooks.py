@@ -15,13 +15,13 @@ from rest_framework.response import Response
 
 from gateways import events
 from gateways.oauth import scopes
-from gateways.rest.requests import Body, Document, PageQuery
+from gateways.rest.requests import UUID, Body, Document, PageQuery
 from gateways.rest.views import Resource
 from onboarding.models import WebhookDelivery, WebhookEndpoint
 from onboarding.webhooks import deliveries, endpoints, sending
 from onboarding.webhooks.calls import Kind
 
-WEBHOOK_ID = "[0-9a-f-]{36}"
+WEBHOOK_ID = UUID
 _NAMES = [(endpoints.ALL, "all of them"), *events.NAMES.items()]
 _HOURS = int(endpoints.LONGEST_PREVIOUS_VALID.total_seconds() // 3600)
 _EXAMPLE_ID = "5f0c2f0e-93d1-4b6e-8a55-0d8a1c7c9b3e"
