@@ -52,6 +52,6 @@ lock: .venv/installed-dev
 	$(PYTHON) -m venv .venv
 
 # Measured against what they could be; see docs/benchmarks.md.
-.PHONY: bench-push bench-store bench-passthrough
-bench-push bench-store bench-passthrough: bench-%: .venv/installed-dev
+.PHONY: bench-push bench-store bench-passthrough bench-api
+bench-push bench-store bench-passthrough bench-api: bench-%: .venv/installed-dev
 	$(BIN)/python -m bench.$*

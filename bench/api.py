@@ -1,7 +1,8 @@
 """`python -m bench.api`: pages of telemetry over HTTP by one process with one thread, beside the bare query.
 
 The bare side reads the same range of the same table with psycopg and `orjson.dumps` in a process of its own, without
-HTTP, token or shape. Both take the same page, one after the other; ratios are taken page by page.
+HTTP, token or shape. There is a small table and a large one, each with a portal of its own; each page is taken from
+both and by both sides, one after the other, and ratios are taken page by page.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import http.client
+import itertools
 import socket
-import statistics
 import subprocess
 import sys
 import time
@@ -27,6 +28,7 @@ from bench.role import Role
 _LIMITS = (1000, 5000)
 _SMALL = 100_000
 _CHECKS = 300
+_WARM = 20
 
 _Series = dict[str, list[float]]
 
@@ -78,24 +80,51 @@ def _listens(port: int) -> bool:
         return not probe.connect_ex(("127.0.0.1", port))
 
 
-def _measure(serving: Role, web: _Web, pages: int) -> dict[int, _Series]:
-    """Return the seconds of each side by limit; the first pages warm up and do not count."""
-    found: dict[int, _Series] = {limit: {"http": [], "bare": []} for limit in _LIMITS}
-    for pick in range(pages + 20):
-        for limit, series in found.items():
-            bare = serving.ask(limit=limit, pick=pick)
-            seconds, points = web.page(bare["page"], limit)
-            if points != bare["rows"] or points != limit:
-                msg = f"{points} points served, {bare['rows']} in the table"
-                raise RuntimeError(msg)
-            if pick >= 20:
-                series["http"].append(seconds)
-                series["bare"].append(bare["seconds"])
+class _Table:
+    """A portal of its own, on a database of its own, with one partner's readings."""
+
+    def __init__(self, stack: contextlib.ExitStack, homes: int, rows: int) -> None:
+        environment = stack.enter_context(database.portal())
+        stack.enter_context(celery_worker.broker(environment))
+        self.serving = stack.enter_context(Role("bench.serving", environment))
+        self._token = self.serving.ask(homes=homes)
+        self.rows = self.serving.ask(rows=rows)
+        database.settle(environment["DATABASE_URL"])
+        self.settings = database.settings(environment["DATABASE_URL"])
+        self._port = stack.enter_context(_portal(environment))
+
+    def connect(self) -> None:
+        """Begin anew: the portal ends connections that nobody speaks on."""
+        self._web = _Web(self._port, self._token)
+
+    def take(self, limit: int, pick: int) -> tuple[float, float]:
+        """Return the seconds of a page over HTTP and bare. Raises RuntimeError if they differ in length."""
+        bare = self.serving.ask(limit=limit, pick=pick)
+        seconds, points = self._web.page(bare["page"], limit)
+        if not points == bare["rows"] == limit:
+            msg = f"{points} points served, {bare['rows']} in the table"
+            raise RuntimeError(msg)
+        return seconds, bare["seconds"]
+
+
+def _measure(tables: Mapping[str, _Table], pages: int) -> dict[str, dict[int, _Series]]:
+    """Return the seconds of each side by table and limit, page by page; the first ones warm up and do not count."""
+    found: dict[str, dict[int, _Series]] = {
+        name: {limit: {"http": [], "bare": []} for limit in _LIMITS} for name in tables
+    }
+    for one in tables.values():
+        one.connect()
+    for pick in range(-_WARM, pages):
+        for name, limit in itertools.product(tables, _LIMITS):
+            served, bare = tables[name].take(limit, pick)
+            if pick >= 0:
+                found[name][limit]["http"].append(served)
+                found[name][limit]["bare"].append(bare)
     return found
 
 
-def _ratio(series: _Series) -> list[float]:
-    return [bare / served for bare, served in zip(series["bare"], series["http"], strict=True)]
+def _ratio(over: list[float], under: list[float]) -> list[float]:
+    return [one / other for one, other in zip(over, under, strict=True)]
 
 
 def _report(found: Mapping[str, dict[int, _Series]], checks: Mapping[str, float]) -> dict[str, Any]:
@@ -103,20 +132,17 @@ def _report(found: Mapping[str, dict[int, _Series]], checks: Mapping[str, float]
     for state, limits in found.items():
         for limit, series in limits.items():
             rates = [table.middle([limit / value for value in series[side]]) for side in ("http", "bare")]
-            rows.append((f"{state}: pages of {limit:,}", *rates, table.middle(_ratio(series))))
+            ratio = table.middle(_ratio(series["bare"], series["http"]))
+            rows.append((f"{state}: pages of {limit:,}", *rates, ratio))
     table.show("Telemetry of one process with one thread", rows)
-    flat = {limit: _growth(limit, *found.values()) for limit in _LIMITS}
-    growths = [(f"pages of {limit:,}", *map(table.number, pair)) for limit, pair in flat.items()]
+    small, large = found.values()
+    growth = {limit: [_ratio(large[limit][side], small[limit][side]) for side in ("http", "bare")] for limit in _LIMITS}
+    growths = [(f"pages of {limit:,}", *map(table.middle, pair)) for limit, pair in growth.items()]
     table.show("Time a page, large : small table (target <= 1.2)", [("", "HTTP", "bare"), *growths])
     costs = {**checks, "the check": checks["checked"] - checks["known"]}
     named = [(name, table.number(milliseconds)) for name, milliseconds in costs.items()]
     table.show("A request of one point in process, ms: its token checked, or its caller known", named)
-    return {"seconds": found, "flat": flat, "request_ms": costs}
-
-
-def _growth(limit: int, small: dict[int, _Series], large: dict[int, _Series]) -> tuple[float, ...]:
-    medians = ([statistics.median(found[limit][side]) for side in ("http", "bare")] for found in (large, small))
-    return tuple(many / few for many, few in zip(*medians, strict=True))
+    return {"seconds": found, "request_ms": costs}
 
 
 def _options() -> argparse.Namespace:
@@ -132,20 +158,12 @@ def main() -> None:
     """Run the benchmark."""
     options = _options()
     with contextlib.ExitStack() as stack:
-        environment = stack.enter_context(database.portal())
-        stack.enter_context(celery_worker.broker(environment))
-        serving = stack.enter_context(Role("bench.serving", environment))
-        token = serving.ask(homes=options.homes)
-        port = stack.enter_context(_portal(environment))
-        found = {}
-        for rows in (_SMALL, options.rows):
-            filled = serving.ask(rows=rows)
-            database.settle(environment["DATABASE_URL"])
-            found[f"{filled:,} rows"] = _measure(serving, _Web(port, token), options.pages)
-        result = _report(found, serving.ask(checks=_CHECKS))
-        settings = database.settings(environment["DATABASE_URL"])
-    table.show("PostgreSQL", sorted(settings.items()))
-    table.write(options.json, {**result, "postgresql": settings, "options": vars(options) | {"json": None}})
+        small, large = (_Table(stack, options.homes, rows) for rows in (_SMALL, options.rows))
+        found = _measure({f"{one.rows:,} rows": one for one in (small, large)}, options.pages)
+        result = _report(found, large.serving.ask(checks=_CHECKS))
+    table.show("PostgreSQL", sorted(large.settings.items()))
+    asked = {"rows": options.rows, "homes": options.homes, "pages": options.pages}
+    table.write(options.json, {**result, "postgresql": large.settings, "options": asked})
 
 
 if __name__ == "__main__":
