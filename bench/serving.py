@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import orjson
@@ -89,7 +90,7 @@ class _Bench:
         for number in range(rounds):
             page = self.page(1, number)
             for name, view in views.items():
-                seconds[name].append(_seconds(lambda view=view, page=page: _answer(view, page, self.token)))
+                seconds[name].append(_seconds(partial(_answer, view, page, self.token)))
         return {name: 1000 * statistics.median(values) for name, values in seconds.items()}
 
 

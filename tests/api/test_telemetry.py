@@ -233,6 +233,13 @@ def test_the_worst_quality_is_that_of_the_bucket(pv, sen):
     assert [one["quality"] for one in quarters] == ["estimated", "measured"]
 
 
+def test_an_energy_that_was_computed_from_power_is_derived(db):
+    der = homes.sending().ders.get()
+    homes.measure(der, [Reading(ts=NOW + number * STEP, power_w=-600) for number in range(4)])
+    (quarter,) = homes.validator(der.system).get(path(der), {**WINDOW, "resolution": "15m", "limit": 1}).json()["data"]
+    assert (quarter["generation_wh"], quarter["quality"]) == (150, "derived")
+
+
 def test_a_serial_with_signs_of_an_address_in_it_is_found(db):
     der = homes.add(homes.sending(), Kind.METER, "a/b telemetry?#é")
     homes.measure(der, [Reading(ts=NOW, power_w=5)])
