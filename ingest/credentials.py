@@ -68,12 +68,9 @@ def change(
     **changes: Any,
 ) -> VendorCredential:
     """Give a credential another `name` or `expires_at`, and new secrets if there are some. Raises ValidationError."""
-    events.lock(credential.partner_id)
     if secrets is not None:
         renew(credential=credential, secrets=secrets, by=by, now=now)
-    credential = VendorCredential.objects.select_for_update(of=("self",)).select_related("partner").get(
-        pk=credential.pk
-    )  # fmt: skip
+    credential = _locked(credential)
     for field, value in changes.items():
         setattr(credential, field, value)
     credential.full_clean()
@@ -86,7 +83,7 @@ def change(
 @transaction.atomic
 def delete(*, credential: VendorCredential, by: By, now: datetime) -> None:
     """Forget a credential and its secrets. Raises ValidationError while an account or a Join flow needs it."""
-    events.lock(credential.partner_id)
+    credential = _locked(credential)
     try:
         credential.delete()
     except ProtectedError as error:
@@ -101,6 +98,12 @@ def reveal(*, credential: VendorCredential, by: By, now: datetime) -> dict[str, 
     """Return the fields of a credential in plain text; that somebody saw them is an Event. Raises VaultError."""
     _record(credential, events.CREDENTIAL_REVEALED, by, now)
     return sealing.unseal(credential)
+
+
+def _locked(credential: VendorCredential) -> VendorCredential:
+    """Lock a credential, before its partner, as `renew` does."""
+    rows = VendorCredential.objects.select_for_update(of=("self",)).select_related("partner")
+    return rows.get(pk=credential.pk)
 
 
 def _record(
