@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 from oauth2_provider.models import AccessToken, RefreshToken
 
-from gateways.models import Event, Gateway, GatewayGrant
+from gateways.models import Event, Gateway, GatewayGrant, IdempotentRequest
 from gateways.oauth import clients, grants, scopes
+from ingest import pruning
 from tests import factories
 from tests.api.calling import Api
 from tests.oauth.world import answer, make_app, post, seen
@@ -244,14 +246,16 @@ def test_when_an_app_was_last_used_is_known_to_some_minutes(world):
 
 
 def test_what_is_over_is_pruned_and_what_could_tell_a_replay_stays(world):
-    from gateways.oauth import pruning  # noqa: PLC0415
-
-    first = world.tokens()
+    first, now = world.tokens(), timezone.now()
     world.refresh(first["refresh_token"])
     backend, secret = world.backend()
     world.token("client_credentials", (backend.client_id, secret))
     world.code()
-    AccessToken.objects.filter(application=backend).update(expires=timezone.now() - timedelta(hours=1))
-    world.app.grant_set.update(expires=timezone.now() - timedelta(hours=1))
-    pruning.prune()
+    AccessToken.objects.filter(application=backend).update(expires=now - timedelta(hours=1))
+    world.app.grant_set.update(expires=now - timedelta(hours=1))
+    for key, hours in (("old", 25), ("young", 1)):
+        made = now - timedelta(hours=hours)
+        IdempotentRequest.objects.create(client=backend, key=key, fingerprint="f", created_at=made)
+    pruning.prune(now=now, until=time.monotonic() + 60)
     assert (AccessToken.objects.count(), RefreshToken.objects.count(), world.app.grant_set.count()) == (1, 2, 0)
+    assert IdempotentRequest.objects.get().key == "young"
