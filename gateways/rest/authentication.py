@@ -65,7 +65,5 @@ class IsPartnersOwn(BasePermission):
 def too_narrow(needed: str) -> Problem:
     """Return the problem of a token, or of an owner's consent, that does not go as far as `needed` (RFC 6750, 3.1)."""
     challenge = f'Bearer realm="api", error="insufficient_scope", scope="{needed}"'
-    return Problem(
-        "insufficient-scope", f"This needs the scope {needed}, which the token does not have.", status=403,
-        title="The token may not do this", headers={"WWW-Authenticate": challenge},
-    )  # fmt: skip
+    detail = f"This needs the scope {needed}, which the token does not have."
+    return Problem("insufficient-scope", detail, headers={"WWW-Authenticate": challenge})

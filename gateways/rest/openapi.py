@@ -8,8 +8,8 @@ from django.conf import settings
 
 from gateways.oauth import scopes
 from gateways.rest import versions
-from gateways.rest.problem_types import ProblemType, of_status
-from gateways.rest.problems import CONTENT_TYPE, Fault
+from gateways.rest.problem_types import Fault, ProblemType, of_status
+from gateways.rest.problems import CONTENT_TYPE
 
 _TEXT = {"type": "string"}
 EVERYWHERE = {

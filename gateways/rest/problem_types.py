@@ -1,10 +1,19 @@
-"""Every type of problem that the API tells, for the documentation: `type` is /api/problems# and the slug."""
+"""Every type of problem that the API tells: `type` is /api/problems# and the slug. What is not here is not told."""
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
-from gateways.rest.problems import Fault
+
+class Fault(enum.StrEnum):
+    """Who has to act."""
+
+    CALLER = "caller"
+    OWNER = "owner"
+    VENDOR = "vendor"
+    US = "us"
+    NETWORK = "network"
 
 
 @dataclass(frozen=True)
@@ -98,6 +107,8 @@ TYPES = (
     ),
 )  # fmt: skip
 """in the order of their status"""
+
+KNOWN = {one.slug: one for one in TYPES}
 
 
 def of_status(status: int) -> list[ProblemType]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,37 +16,29 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from gateways.rest.problem_types import KNOWN, Fault
 from gateways.vault import VaultError
 
 log = structlog.get_logger(__name__)
 
 
-class Fault(enum.StrEnum):
-    """Who has to act."""
-
-    CALLER = "caller"
-    OWNER = "owner"
-    VENDOR = "vendor"
-    US = "us"
-    NETWORK = "network"
-
-
 class Problem(Exception):
-    """Something that an answer tells as a problem document. `detail` says what to do."""
+    """Something that an answer tells as a problem document: its type, by slug, and a `detail` that says what to do.
+
+    `errors` are objects of `field` and `message`. Raises KeyError for a type that is not listed in `problem_types`.
+    """
 
     def __init__(
         self,
         slug: str,
         detail: str,
         *,
-        status: int,
-        title: str,
-        fault: Fault = Fault.CALLER,
         errors: Sequence[Mapping[str, str]] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
-        self.slug, self.status, self.title, self.fault = slug, status, title, fault
+        self.slug, known = slug, KNOWN[slug]
+        self.status, self.title, self.fault = known.status, known.title, known.fault
         self.detail, self.errors, self.headers = detail, errors, dict(headers or {})
 
     def document(self) -> dict[str, Any]:
@@ -68,13 +59,12 @@ CONTENT_TYPE = "application/problem+json"
 
 def invalid(detail: str, *, field: str = "", slug: str = "invalid-request") -> Problem:
     """Return the problem of a request that cannot be understood; `field` names what is at fault."""
-    errors = [{"field": field, "message": detail}] if field else []
-    return Problem(slug, detail, status=400, title="The request is not valid", errors=errors)
+    return Problem(slug, detail, errors=[{"field": field, "message": detail}] if field else [])
 
 
 def conflict(detail: str, *, slug: str = "conflict") -> Problem:
     """Return the problem of a request that is understood and cannot be done as things stand."""
-    return Problem(slug, detail, status=409, title="This cannot be done now")
+    return Problem(slug, detail)
 
 
 @functools.singledispatch
@@ -93,7 +83,7 @@ def _(error: Problem) -> Problem:
 def _(error: exceptions.ValidationError) -> Problem:
     found = list(_flat(error.detail))
     said = "; ".join(f"{one['field']}: {one['message']}" if one["field"] else one["message"] for one in found)
-    return Problem("invalid-request", said, status=400, title="The request is not valid", errors=found)
+    return Problem("invalid-request", said, errors=found)
 
 
 @problem_of.register
@@ -104,50 +94,42 @@ def _(error: ModelError) -> Problem:
         found = [{"field": "" if name == "__all__" else name, "message": text} for name, said in named for text in said]
     else:
         found = [{"field": "", "message": text} for text in error.messages]
-    return Problem(
-        "refused", " ".join(one["message"] for one in found), status=422, title="This cannot be done", errors=found
-    )
+    return Problem("refused", " ".join(one["message"] for one in found), errors=found)
 
 
 @problem_of.register
 def _(error: exceptions.Throttled) -> Problem:
     wait = max(1, round(getattr(error, "wait", None) or 1))
-    return Problem(
-        "rate-limited", f"That were too many requests of this client. Go on in {wait} s.", status=429,
-        title="Too many requests", headers={"Retry-After": str(wait)},
-    )  # fmt: skip
+    detail = f"That were too many requests of this client. Go on in {wait} s."
+    return Problem("rate-limited", detail, headers={"Retry-After": str(wait)})
 
 
 @problem_of.register(Http404)
 @problem_of.register(exceptions.NotFound)
 def _(error: Exception) -> Problem:
     del error
-    return Problem("not-found", "There is nothing here that this client can see.", status=404, title="Not found")
+    return Problem("not-found", "There is nothing here that this client can see.")
 
 
 @problem_of.register(PermissionDenied)
 @problem_of.register(exceptions.PermissionDenied)
 def _(error: Exception) -> Problem:
-    return Problem("forbidden", str(error) or "This client may not do that.", status=403, title="Forbidden")
+    return Problem("forbidden", str(error) or "This client may not do that.")
 
 
 @problem_of.register
 def _(error: VaultError) -> Problem:
     del error
-    return Problem(
-        "vault", "A key or secret could not be opened. We have been told.", status=500, title="A fault of ours",
-        fault=Fault.US,
-    )  # fmt: skip
+    return Problem("vault", "A key or secret could not be opened. We have been told.")
 
 
 @problem_of.register
 def _(error: exceptions.APIException) -> Problem:
     """Tell what the framework itself refuses: 401, 405, 406, 415 and bodies that do not parse."""
     slug = _SLUGS.get(error.status_code, "invalid-request")
-    title = slug.replace("-", " ").capitalize()
     challenge = getattr(error, "auth_header", None)
     headers = {"WWW-Authenticate": challenge} if challenge else {}
-    return Problem(slug, str(error.detail), status=error.status_code, title=title, headers=headers)
+    return Problem(slug, str(error.detail), headers=headers)
 
 
 _SLUGS = {
@@ -172,10 +154,7 @@ def handler(error: Exception, context: Mapping[str, Any]) -> Response:
 
 def unexpected() -> Problem:
     """Return the problem of a fault of ours."""
-    return Problem(
-        "internal", "This is our fault. Try again later; if it stays, tell us the request_id.", status=500,
-        title="A fault of ours", fault=Fault.US,
-    )  # fmt: skip
+    return Problem("internal", "This is our fault. Try again later; if it stays, tell us the request_id.")
 
 
 def plain_response(problem: Problem) -> HttpResponse:
@@ -188,7 +167,7 @@ def plain_response(problem: Problem) -> HttpResponse:
 def not_found(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
     """Answer for addresses below /api/ that do not exist."""
     detail = f"There is no {request.path} here. The addresses are listed in {settings.PUBLIC_URL}/api/schema."
-    return plain_response(Problem("not-found", detail, status=404, title="Not found"))
+    return plain_response(Problem("not-found", detail))
 
 
 def _flat(detail: Any, field: str = "") -> Any:

@@ -67,7 +67,11 @@ class PageQuery(Query):
         min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT, help_text="Rows of a page at most."
     )
     cursor = serializers.CharField(
-        default="", max_length=500, trim_whitespace=False, help_text="`next_cursor` of the page before."
+        default="",
+        allow_blank=True,
+        max_length=500,
+        trim_whitespace=False,
+        help_text="`next_cursor` of the page before.",
     )
 
 

@@ -79,6 +79,10 @@ class Schema(AutoSchema):
     def get_serializer_name(self, serializer: Any, direction: Any) -> str:
         return cast("str", super().get_serializer_name(serializer, direction)).removesuffix("Document")
 
+    def map_parsers(self) -> list[Any]:
+        """Return what bodies are sent as: JSON, also to a view that does not look; a merge patch only to PATCH."""
+        return ["application/json"] + ["application/merge-patch+json"] * (self.method == "PATCH")
+
     def map_renderers(self, attribute: str) -> list[Any]:
         """Return JSON first, as it is what one gets who does not say."""
         return sorted(super().map_renderers(attribute), key=lambda one: "json" not in one)
@@ -91,10 +95,14 @@ class Schema(AutoSchema):
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
         schema = super()._map_basic_serializer(serializer, direction)
+        if not type(serializer).__doc__:
+            schema.pop("description", None)  # that of the class it inherits from
         if example := getattr(serializer, "example", None):
             schema["examples"] = [dict(example)]
-        if getattr(serializer, "ignored", None) is not None:  # a strict one
+        if getattr(serializer, "ignored", None) is not None:  # what a request may say, strictly
             schema["additionalProperties"] = False
+            for name, one in schema.get("properties", {}).items():
+                _refuse_blanks(one, serializer.fields[name])
         return schema
 
     def _action(self) -> str:
@@ -195,6 +203,13 @@ def _sample(schema: Mapping[str, Any], of: Any) -> Any:
     if schema.get("type") == "object" and "properties" in schema:
         return {name: of(one) for name, one in schema["properties"].items()}
     return None
+
+
+def _refuse_blanks(schema: dict[str, Any], field: Any) -> None:
+    if schema.get("type") == "string" and not getattr(field, "allow_blank", True):
+        schema.setdefault("minLength", 1)
+        if schema.get("default") == "":  # it cannot be said, only left out
+            del schema["default"]
 
 
 def _scope(schema: AutoSchema) -> str:

@@ -72,7 +72,7 @@ class WindowQuery(Query):
         min_value=1, max_value=5000, default=1000, help_text="Rows of a page at most; points can be fewer."
     )
     cursor = serializers.CharField(
-        default="", max_length=500, trim_whitespace=False,
+        default="", allow_blank=True, max_length=500, trim_whitespace=False,
         help_text="`next_cursor` of the page before; it goes on to the same end, whatever `from` and `to` say.",
     )  # fmt: skip
 

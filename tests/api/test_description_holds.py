@@ -17,6 +17,8 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi import checks
 
 from gateways.oauth import clients, grants, scopes
+from ingest.models import Message
+from onboarding.webhooks import endpoints
 from tests.admin.conftest import make_fleet
 from tests.api.calling import backend, token_of
 from tests.factories import NOW
@@ -54,10 +56,16 @@ class Client:
         self.app = token_of(app, owner)
         self.backend = backend(fleet.partner, requests_per_minute=10**6).token
         system = gateway.system
+        webhook, _ = endpoints.create(
+            partner=fleet.partner, url="http://127.0.0.1:1025/hook", names=["*"], by="test", now=timezone.now()
+        )
         self.rows = {
             "gateway": gateway.serial, "prefix": fleet.type.prefix, "system": system.uid, "uid": system.uid,
             "connection": system.connection.uid, "sn": system.ders.get().sn, "credential": fleet.credential.uid,
             "flow": fleet.flow.uid, "enrollment": fleet.enrollment.uid, "reference": "user-7", "vendor": "solis",
+            "webhook": webhook.uid, "message": Message.objects.get(gateway=gateway).pk,
+            "public_key": gateway.keys.get().public_key, "consent": fleet.partner.consents.earliest("pk").uid,
+            "journey": fleet.partner.journeys.get().uid, "invitation": fleet.partner.invitations.get().uid,
         }  # fmt: skip
 
     def headers(self, path: str) -> dict[str, str]:

@@ -15,8 +15,7 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 from jsonschema import Draft202012Validator
 
-from gateways.rest import problem_types
-from gateways.rest.problems import Fault
+from gateways.rest import problem_types, problems
 from ingest.api import problems as of_vendors
 
 pytestmark = pytest.mark.once
@@ -103,6 +102,18 @@ def test_every_answer_and_body_has_an_example_that_is_as_its_schema_says(describ
             assert [error.message for error in validator.iter_errors(example)] == [], where
 
 
+def test_what_is_taken_for_granted_may_be_said_as_well(described):
+    for name, operation in operations(described):
+        parameters = [resolved(described, parameter) for parameter in operation["parameters"]]
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            properties = resolved(described, content["schema"])["properties"]
+            parameters += [{"name": name, "schema": schema} for name, schema in properties.items()]
+        for parameter in parameters:
+            if "default" in parameter["schema"]:
+                validator = Draft202012Validator({"components": described["components"], **parameter["schema"]})
+                assert validator.is_valid(parameter["schema"]["default"]), (name, parameter["name"])
+
+
 def test_examples_of_lists_show_a_row(described):
     pages = [
         content["example"] for where, content in contents(described) if "next_cursor" in content.get("example", {})
@@ -137,19 +148,22 @@ def test_every_type_of_problem_that_the_code_tells_is_listed_and_no_other():
         for file in (settings.BASE_DIR / app).rglob("*.py")
         if file.name != "problem_types.py"
     )
-    # A slug of a problem is the first argument of Problem, the argument slug, or stands in one of two tables.
-    told = set(re.findall(r'Problem\(\s*"([a-z-]+)"', code)) | set(re.findall(r'slug: str = "([a-z-]+)"', code))
-    told |= set(re.findall(r'(?:invalid|conflict)\((?:[^()]|\([^()]*\))*slug="([a-z-]+)"', code))
-    told |= set(re.findall(r'^    4\d\d: "([a-z-]+)",', code, re.MULTILINE))
-    told |= {slug for _, (slug, _, _) in of_vendors._KINDS}
-    assert told == {one.slug for one in problem_types.TYPES}
+    # A slug is the first argument of Problem, the argument slug, or stands in one of two tables.
+    told = set(re.findall(r'(?:Problem\(|slug: str = |\bslug=)"([a-z-]+)"', code))
+    told |= {*problems._SLUGS.values(), *(slug for _, slug in of_vendors._SLUGS)}
+    assert told == problem_types.KNOWN.keys()
+    assert len(problem_types.KNOWN) == len(problem_types.TYPES)
 
 
-def test_problems_of_vendors_and_sen_are_listed_as_they_are_told():
-    listed = {one.slug: one for one in problem_types.TYPES}
-    for error, (slug, status, title) in of_vendors._KINDS:
-        assert (listed[slug].status, listed[slug].title) == (status, title)
-        assert listed[slug].fault is Fault(getattr(error, "fault", listed[slug].fault)), slug
+def test_errors_of_vendors_and_sen_have_the_fault_of_their_type():
+    for error, slug in of_vendors._SLUGS:
+        if hasattr(error, "fault"):
+            assert problem_types.KNOWN[slug].fault == error.fault, slug
+
+
+def test_the_framework_refuses_with_the_statuses_of_our_types():
+    for status, slug in problems._SLUGS.items():
+        assert problem_types.KNOWN[slug].status == status
 
 
 @pytest.mark.django_db
