@@ -176,7 +176,7 @@ def _no_json() -> problems.Problem:
 
 def _too_large() -> problems.Problem:
     said = f"Body cannot be longer than {_MOST_BYTES} bytes"
-    return problems.Problem("too-large", said, status=413, title="The body is too large")
+    return problems.Problem("too-large", said)
 
 
 @csrf_exempt

@@ -18,5 +18,5 @@ def jwks_of_gateway(request: HttpRequest, gateway: str) -> HttpResponse:  # noqa
     """Answer with the JWK Set (RFC 7517) of a gateway."""
     found = Gateway.objects.filter(serial=gateway).first()
     if found is None:
-        return plain_response(Problem("not-found", "There is no such gateway.", status=404, title="Not found"))
+        return plain_response(Problem("not-found", "There is no such gateway."))
     return HttpResponse(orjson.dumps({"keys": jwks.keys_of(found)}), content_type="application/jwk-set+json")

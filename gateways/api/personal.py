@@ -103,4 +103,4 @@ class Personal(Resource):
 
 
 def _nothing(detail: str) -> Problem:
-    return Problem("not-found", detail, status=404, title="Not found")
+    return Problem("not-found", detail)

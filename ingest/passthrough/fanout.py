@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import structlog
 from django.db import connections
 
-from gateways.rest.problems import Fault, Problem, problem_of, unexpected
+from gateways.rest.problems import Problem, problem_of, unexpected
 from ingest.readings import ReadingInvalid
 from ingest.vendors.errors import VendorError, VendorReplyInvalid, VendorUnavailable
 
@@ -94,11 +94,9 @@ def told(error: Exception) -> Problem:
 
 def _too_many() -> Problem:
     detail = "Too many callers wait for vendors right now. Try again in some seconds."
-    return Problem(
-        "live-busy", detail, status=503, title="Too many live questions", fault=Fault.US, headers={"Retry-After": "5"}
-    )
+    return Problem("live-busy", detail, headers={"Retry-After": "5"})
 
 
 def _too_slow() -> Problem:
     detail = "The vendor did not answer in time. Ask for less (a smaller `limit`, a shorter time), or try again later."
-    return Problem("vendor-too-slow", detail, status=504, title="The vendor did not answer in time", fault=Fault.VENDOR)
+    return Problem("vendor-too-slow", detail)

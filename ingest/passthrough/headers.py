@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateways.rest.problems import Fault, Problem
+from gateways.rest.problems import Problem
 from ingest import vendors
 from ingest.vendors.base import AuthScheme, HeaderForm, PassThrough
 
@@ -35,10 +35,7 @@ class Brought:
         for value in filter(None, (*self.secrets.values(), self.access_token)):
             # What a vendor says is cut at some length, maybe within a value: its beginning tells it.
             detail = re.sub(re.escape(value[:_TELLING]) + r"\S*", "***", detail)
-        return Problem(
-            problem.slug, detail, status=problem.status, title=problem.title, fault=problem.fault,
-            headers=problem.headers,
-        )  # fmt: skip
+        return Problem(problem.slug, detail, headers=problem.headers)
 
 
 def brought(headers: Mapping[str, str]) -> dict[str, Brought | Problem]:
@@ -100,9 +97,7 @@ def _unsupported(vendor: str) -> Problem:
     """Return the problem of a vendor that is not asked for anybody."""
     able = ", ".join(slug for slug in vendors.VENDORS if _way(slug)[1])
     detail = f"There is no adapter for {vendor[:30]!r} yet that live questions go through; there are {able}."
-    return Problem(
-        "vendor-without-adapter", detail, status=501, title="This vendor is not supported yet", fault=Fault.US
-    )
+    return Problem("vendor-without-adapter", detail)
 
 
 def documented() -> list[tuple[str, str]]:
@@ -119,8 +114,7 @@ def documented() -> list[tuple[str, str]]:
 def _malformed(vendor: str, form: PassThrough) -> Problem:
     further = "".join(f", and `{header}: <{name}>`" for header, name in form.further)
     detail = f"{vendor} takes `X-Authorization-{vendor}: {_shape(form)}`{further}."
-    title = "The vendor's header is not as it should be"
-    return Problem("vendor-authorization-invalid", detail, status=400, title=title)
+    return Problem("vendor-authorization-invalid", detail)
 
 
 def _shape(form: PassThrough) -> str:

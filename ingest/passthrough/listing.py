@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 
 from gateways.models import Partner
 from gateways.rest import paging
-from gateways.rest.problems import Problem, invalid
+from gateways.rest.problems import Problem
 from ingest import windows
 from ingest.models import Connection, System
 from ingest.passthrough import accounts, fanout, ids
@@ -135,5 +135,4 @@ def _position(cursor: str) -> tuple[str, str]:
     match paging.decode(cursor, list) if cursor else ["", ""]:
         case [str(vendor), str(system)]:
             return vendor, system
-    msg = "This cursor is none of ours: send `next_cursor` of the page before, unchanged."
-    raise invalid(msg, field="cursor")
+    raise paging.unknown()
