@@ -6,7 +6,7 @@ Energies are Wh, ≥ 0. A value that is not known of one of the DERs is not know
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -44,14 +44,19 @@ class Period:
     balances: Sequence[Balance]
 
 
-def of_home(system: System, edges: Sequence[datetime], step: Step) -> Period:
-    """Return what a home did between edges, which `statistics.edges_of` made; its connection is read as well."""
-    ders = list(sharing.shared(Der.objects.filter(system=system)).select_related("system").order_by("kind", "sn"))
+def of_home(system: System, edges: Sequence[datetime], step: Step, kinds: Collection[str]) -> Period:
+    """Return what the DERs of these kinds did between edges, which `statistics.edges_of` made.
+
+    The home's connection is read as well.
+    """
+    rows = sharing.shared(Der.objects.filter(system=system))
+    ders = list(rows.filter(kind__in=kinds).select_related("system").order_by("kind", "sn"))
+    whole = set(Kind) <= set(kinds) and not system.connection.withheld_kinds
     buckets = [statistics.buckets(der, edges[0], edges[-1], step, system.zone) for der in ders]
     balances = []
     for place, (start, end) in enumerate(pairwise(edges)):
         parts = [(der, found[place]) for der, found in zip(ders, buckets, strict=True)]
-        balances.append(_balance(start, end, parts, whole=not system.connection.withheld_kinds))
+        balances.append(_balance(start, end, parts, whole=whole))
     return Period(ders, buckets, balances)
 
 

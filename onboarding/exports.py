@@ -104,8 +104,8 @@ def _apps(user: User) -> Iterator[_Row]:
     rows = GatewayGrant.objects.filter(user=user).select_related("client__partner", "gateway")
     for row in rows.order_by("given_at", "pk"):
         yield (
-            row.client.name, row.client.partner.name, row.gateway.serial, row.scopes, row.given_at, row.last_used_at,
-            row.ended_at,
+            row.client.name, row.client.partner.name, row.gateway.serial, row.scopes, row.kinds, row.given_at,
+            row.last_used_at, row.ended_at,
         )  # fmt: skip
 
 
@@ -167,7 +167,7 @@ TABLES = (
         ),
         _consents,
     ),
-    Table("apps", ("app", "partner", "home", "may", "given_at", "last_used_at", "ended_at"), _apps),
+    Table("apps", ("app", "partner", "home", "may", "kinds", "given_at", "last_used_at", "ended_at"), _apps),
     Table("journeys", ("journey", "partner", "at", "what", "detail"), _journeys),
     Table(
         "sent",

@@ -182,7 +182,7 @@ class ClientAdmin(Revealing, PartnerAdmin):
 @admin.register(GatewayGrant)
 class GatewayGrantAdmin(PartnerAdmin):
     partner_paths = ("client__partner",)
-    fields = ("client", "gateway", "user", "scopes", "given_at", "last_used_at", "ended_at")
+    fields = ("client", "gateway", "user", "scopes", "kinds", "given_at", "last_used_at", "ended_at")
     list_display = ("__str__", "client_link", "gateway_link", "user", "given", "used", "ended")
     list_filter = (filters.yes_no("ended", "ended", Q(ended_at__isnull=False)), ("client", filters.Related))
     list_select_related = ("client__partner", "gateway", "user")

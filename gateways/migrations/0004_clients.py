@@ -9,6 +9,7 @@ import simple_history.models
 from django.conf import settings
 from django.db import migrations, models
 
+import gateways.models.client
 import gateways.vault.fields
 
 
@@ -185,6 +186,13 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("scopes", models.JSONField()),
+                (
+                    "kinds",
+                    models.JSONField(
+                        default=gateways.models.client._all_kinds,
+                        help_text="Kinds of devices it sees, of those that are shared at all.",
+                    ),
+                ),
                 ("given_at", models.DateTimeField()),
                 ("last_used_at", models.DateTimeField(blank=True, null=True)),
                 ("ended_at", models.DateTimeField(blank=True, null=True)),

@@ -69,6 +69,13 @@ class Client(AbstractApplication):
         return ""
 
 
+KINDS = ("pv", "battery", "meter")
+
+
+def _all_kinds() -> list[str]:
+    return list(KINDS)
+
+
 class GatewayGrant(models.Model):
     """A homeowner lets a client act for one home. A row is never changed but to end it or note its use."""
 
@@ -76,6 +83,7 @@ class GatewayGrant(models.Model):
     gateway = models.ForeignKey(Gateway, on_delete=models.CASCADE, related_name="grants")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="gateway_grants")
     scopes = models.JSONField()
+    kinds = models.JSONField(default=_all_kinds, help_text="Kinds of devices it sees, of those that are shared at all.")
     given_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)

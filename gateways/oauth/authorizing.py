@@ -57,9 +57,11 @@ def read(query: QueryDict) -> Asked:
 
 
 @transaction.atomic
-def allow(*, asked: Asked, user: User, homes: Collection[Gateway], now: datetime) -> str:
-    """Let the app act for these homes; return where the browser takes the code. Raises Refused, ValidationError."""
-    grants.give(user=user, client=asked.client, gateways=homes, scopes=asked.scopes, now=now)
+def allow(
+    *, asked: Asked, user: User, homes: Collection[Gateway], kinds: Collection[str], now: datetime
+) -> str:
+    """Let the app act for these homes and see these kinds of devices; return where the browser takes the code. Raises Refused, ValidationError."""
+    grants.give(user=user, client=asked.client, gateways=homes, scopes=asked.scopes, kinds=kinds, now=now)
     with _refusals():
         headers, _body, _status = core().server.create_authorization_response(
             asked.uri, scopes=list(asked.scopes), credentials={"user": user}

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from gateways import events
 from gateways.events import By
 from gateways.models import Client, Gateway, GatewayGrant, Partner
+from gateways.models.client import KINDS
 from gateways.oauth import clients
 
 _NOTED_EVERY = timedelta(minutes=5)
@@ -36,6 +37,12 @@ def scopes_of(*, client: Client, user: User) -> frozenset[str]:
     return frozenset(scope for scopes in given for scope in scopes)
 
 
+def kinds_of(*, client: Client, user: User) -> frozenset[str]:
+    """Return the kinds of devices that a homeowner lets a client see; they are the same for all of its homes."""
+    given = active(user).filter(client=client).values_list("kinds", flat=True)
+    return frozenset(kind for kinds in given for kind in kinds)
+
+
 def note_use(*, client: Client, user: User, now: datetime) -> None:
     """Note that a client uses what it was given; the time is right to some minutes."""
     long_ago = Q(last_used_at=None) | Q(last_used_at__lt=now - _NOTED_EVERY)
@@ -45,20 +52,32 @@ def note_use(*, client: Client, user: User, now: datetime) -> None:
 
 
 @transaction.atomic
-def give(*, user: User, client: Client, gateways: Collection[Gateway], scopes: Collection[str], now: datetime) -> None:
+def give(
+    *,
+    user: User,
+    client: Client,
+    gateways: Collection[Gateway],
+    scopes: Collection[str],
+    now: datetime,
+    kinds: Collection[str] = KINDS,
+) -> None:
     """Let a client act for these homes of a homeowner, and for no other: what was agreed to before is replaced.
 
-    Raises ValidationError for no home, and for one that is not theirs to give.
+    Of devices it sees these kinds. Raises ValidationError for no home or kind, and for a home that is not theirs to
+    give.
     """
     events.lock(client.partner_id)
     if not gateways or {gateway.pk for gateway in gateways} - set(homes_of(user, client).values_list("pk", flat=True)):
         raise ValidationError(_("Tick at least one home."))
+    if not kinds or set(kinds) - set(KINDS):
+        raise ValidationError(_("Tick at least one."))
     before = GatewayGrant.objects.filter(client=client, user=user, ended_at=None)
     _end(before.select_related("client__partner", "gateway"), user, now)
     for gateway in gateways:
         grant = GatewayGrant.objects.create(
-            client=client, gateway=gateway, user=user, scopes=sorted(scopes), given_at=now
-        )
+            client=client, gateway=gateway, user=user, scopes=sorted(scopes), given_at=now,
+            kinds=[kind for kind in KINDS if kind in kinds],
+        )  # fmt: skip
         _record(grant, events.GRANT_GIVEN, user, now)
 
 
@@ -89,5 +108,5 @@ def _end(living: QuerySet[GatewayGrant], by: By, now: datetime) -> None:
 def _record(grant: GatewayGrant, name: str, by: By, now: datetime) -> None:
     events.record(
         partner=grant.client.partner, name=name, subject=f"gateway:{grant.gateway.serial}", by=by, now=now,
-        data={"client": grant.client.client_id, "scopes": grant.scopes},
+        data={"client": grant.client.client_id, "scopes": grant.scopes, "kinds": grant.kinds},
     )  # fmt: skip

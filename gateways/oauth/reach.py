@@ -9,6 +9,8 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from gateways.models import Client, Gateway, GatewayGrant
+from gateways.models.client import KINDS
+from gateways.oauth import grants
 from gateways.oauth.tokens import Caller
 
 
@@ -32,6 +34,11 @@ def with_readings(caller: Caller, rows: QuerySet[Gateway]) -> QuerySet[Gateway]:
 def is_partners_own(caller: Caller) -> bool:
     """Tell whether a caller is the partner's own backend, which also knows of homes that have no gateway yet."""
     return caller.user is None and caller.client.purpose == Client.Purpose.SERVICE
+
+
+def kinds(caller: Caller) -> frozenset[str]:
+    """Return the kinds of devices that a caller sees, of those that are shared at all."""
+    return grants.kinds_of(client=caller.client, user=caller.user) if caller.user else frozenset(KINDS)
 
 
 def agreed(caller: Caller, gateway: Gateway, scope: str) -> bool:

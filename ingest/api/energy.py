@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from gateways.oauth import scopes
+from gateways.oauth import reach, scopes
 from gateways.rest.requests import Document, Query
 from ingest import balance, statistics, telemetry
 from ingest.api import reached
@@ -75,7 +75,7 @@ class Energy(Signed):
         """Return a day's energies of a home and of each DER, and how many points are stored of it."""
         (system, home), day = reached.measured_home(self.caller, gateway), self.query["date"]
         edges = [statistics.midnight(one, system.zone) for one in (day, day + dt.timedelta(days=1))]
-        found = balance.of_home(system, edges, Step.DAY)
+        found = balance.of_home(system, edges, Step.DAY, reach.kinds(self.caller))
         ders = [_day(der.sn, Kind(der.kind), *buckets) for der, buckets in zip(found.ders, found.buckets, strict=True)]
         about = {"gateway": gateway, "date": day.isoformat(), "timezone": system.zone.key}
         answer = Response({**about, "home": shown(found.balances[0]), "data": ders})

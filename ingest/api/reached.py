@@ -34,7 +34,12 @@ def accounts(caller: Caller, rows: QuerySet[Connection]) -> QuerySet[Connection]
 
 def ders(caller: Caller, rows: QuerySet[Der]) -> QuerySet[Der]:
     """Keep the DERs that a caller may know of: of its systems, those that their owners share."""
-    return sharing.shared(rows.filter(system__in=systems(caller, System.objects.all())))
+    return shared(caller, rows.filter(system__in=systems(caller, System.objects.all())))
+
+
+def shared(caller: Caller, rows: QuerySet[Der]) -> QuerySet[Der]:
+    """Keep the DERs of kinds that their owners share, and let this caller see."""
+    return sharing.shared(rows).filter(kind__in=reach.kinds(caller))
 
 
 def gateway(caller: Caller, serial: str) -> Gateway:
@@ -62,7 +67,7 @@ def measured_der(caller: Caller, sn: str, gateway: str) -> tuple[Der, Gateway]:
     homes = reach.with_readings(caller, _gateways(caller))
     # Pages are many and DERs have columns enough to show in the time a page takes.
     rows = Der.objects.filter(system__gateway__in=homes).only(*_MEASURED)
-    der = one_der(sharing.shared(rows), sn, gateway)
+    der = one_der(shared(caller, rows), sn, gateway)
     return der, _agreed(caller, der.system)
 
 

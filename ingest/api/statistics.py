@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from gateways.oauth import scopes
+from gateways.oauth import reach, scopes
 from gateways.rest import paging
 from gateways.rest.requests import Document
 from ingest import balance, telemetry
@@ -78,7 +78,8 @@ class Statistics(Compressed):
         longest = windows.YEAR if step in _LONG else windows.MONTH
         window = windows.asked(self.query, timezone.now(), longest=longest)
         edges, then = telemetry.edges_of_page(window.start, window.end, step, system.zone, limit=self.query["limit"])
-        data = [shown(one) for one in balance.of_home(system, edges, step).balances]
+        found = balance.of_home(system, edges, step, reach.kinds(self.caller))
+        data = [shown(one) for one in found.balances]
         about = {"gateway": gateway, "resolution": resolution, "timezone": system.zone.key}
         return paging.answer(request, data, window.cursor(then), **about)
 

@@ -10,7 +10,7 @@ from rest_framework import mixins, serializers
 from gateways.oauth import reach, scopes
 from gateways.rest.requests import Document, PageQuery
 from gateways.rest.views import Resource
-from ingest import sharing, vendors
+from ingest import vendors
 from ingest.api import reached
 from ingest.api.ders import DerDocument
 from ingest.api.signed import Compressed
@@ -26,7 +26,7 @@ class SystemQuery(PageQuery):
 class SystemDocument(Document):
     """A site at a vendor, and the energy resources there that its owner shares."""
 
-    uid = serializers.UUIDField()
+    id = serializers.UUIDField(source="uid")
     gateway = serializers.CharField(
         source="gateway.serial", allow_null=True, help_text="Id of its gateway; null until the home is chosen."
     )
@@ -48,7 +48,7 @@ class SystemDocument(Document):
     ders = DerDocument(many=True)
 
     example: ClassVar = {
-        "uid": "6f1c2f3e-5a0b-4c1d-9e2f-3a4b5c6d7e8f", "gateway": "acme-0123456789abcdef",
+        "id": "6f1c2f3e-5a0b-4c1d-9e2f-3a4b5c6d7e8f", "gateway": "acme-0123456789abcdef",
         "connection": "0c1d2e3f-4a5b-4c6d-8e9f-a0b1c2d3e4f5", "vendor": "solis", "external_id": "1298491919448631809",
         "name": "Home", "timezone": "Europe/Stockholm", "sends": True, "shown": True,
         "last_reading_at": "2026-06-15T11:55:00Z", "read_through": "2026-06-15T12:00:00Z", "gone_at": None,
@@ -73,6 +73,6 @@ class Systems(mixins.ListModelMixin, mixins.RetrieveModelMixin, Compressed, Reso
     lookup_value_regex = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        ders = sharing.shared(Der.objects.order_by("kind", "sn")).select_related("system__gateway")
+        ders = reached.shared(self.caller, Der.objects.order_by("kind", "sn")).select_related("system__gateway")
         known = reached.systems(self.caller, rows).select_related("gateway", "connection")
         return known.prefetch_related(Prefetch("ders", ders))

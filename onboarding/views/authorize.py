@@ -23,7 +23,8 @@ from django.views.decorators.http import require_http_methods
 from gateways.models import Gateway
 from gateways.oauth import authorizing, grants, scopes
 from gateways.oauth.authorizing import Asked, Refused
-from onboarding import my_homes
+from ingest.readings import Kind
+from onboarding import consent_texts, my_homes
 from onboarding.models import JoinPage
 from onboarding.views import branding, policy
 from onboarding.views.home import user_of
@@ -36,17 +37,24 @@ class Back(HttpResponseRedirect):
 
 
 class HomesForm(forms.Form):
-    """Which homes an app may act for; ticked is what it may now."""
+    """Which homes an app may act for, and which kinds of devices it sees; ticked is what it may now."""
 
     def __init__(self, data: Any, *, user: User, asked: Asked) -> None:
         super().__init__(data)
         homes = grants.homes_of(user, asked.client).select_related("system").order_by("created_at", "pk")
         now = grants.active(user).filter(client=asked.client).values_list("gateway__serial", flat=True)
+        seen = grants.kinds_of(client=asked.client, user=user) or set(Kind)
         self.by_serial = {home.serial: home for home in homes}
         self.fields["homes"] = forms.MultipleChoiceField(
             label=_("For which homes?"), widget=forms.CheckboxSelectMultiple, initial=list(now),
             choices=[(serial, my_homes.name_of(home)) for serial, home in self.by_serial.items()],
             error_messages={"required": _("Tick at least one home.")},
+        )  # fmt: skip
+
+        self.fields["kinds"] = forms.MultipleChoiceField(
+            label=_("Which devices may it see?"), widget=forms.CheckboxSelectMultiple, initial=sorted(seen),
+            choices=[(kind.value, consent_texts.KINDS[kind]) for kind in Kind],
+            error_messages={"required": _("Tick at least one.")},
         )  # fmt: skip
 
     def chosen(self) -> Collection[Gateway]:
@@ -78,7 +86,8 @@ def _ask(request: HttpRequest, asked: Asked) -> HttpResponse:
         return Back(authorizing.deny(asked))
     if request.method == "POST" and form.is_valid():
         try:
-            return Back(authorizing.allow(asked=asked, user=user, homes=form.chosen(), now=timezone.now()))
+            answers = {"homes": form.chosen(), "kinds": form.cleaned_data["kinds"]}
+            return Back(authorizing.allow(asked=asked, user=user, now=timezone.now(), **answers))
         except ValidationError as error:  # a home went meanwhile
             form.add_error(None, error)
     context = {

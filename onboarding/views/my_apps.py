@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST
 
 from gateways.models import Client
 from gateways.oauth import grants, scopes
-from onboarding import my_homes
+from onboarding import consent_texts, my_homes
 from onboarding.views.home import user_of
 
 
@@ -30,6 +30,7 @@ class App:
     client: Client
     homes: Sequence[str]
     may: Sequence[Any]
+    sees: Sequence[Any]
     since: datetime
     last_used_at: datetime | None
 
@@ -57,5 +58,6 @@ def _app(client: Client, given: Sequence[Any]) -> App:
     return App(
         client=client, homes=[my_homes.name_of(grant.gateway) for grant in given],
         may=[words for scope, words in scopes.HOMEOWNERS.items() if scope in agreed],
+        sees=[words for kind, words in consent_texts.KINDS.items() if any(kind in grant.kinds for grant in given)],
         since=min(grant.given_at for grant in given), last_used_at=max(used, default=None),
     )  # fmt: skip

@@ -313,6 +313,24 @@ def test_a_homeowners_app_sees_the_homes_that_were_ticked_and_only_with_the_cons
     assert seen(villa, "gateways:read", "telemetry:read") == [200, 200]
 
 
+def test_a_homeowners_app_sees_the_kinds_of_devices_that_were_ticked(pv, django_user_model):
+    anna = django_user_model.objects.create_user("anna@example.com")
+    meter, villa = homes.add(pv.system, Kind.METER), pv.system.gateway
+    type(villa).objects.filter(pk=villa.pk).update(owner=anna)
+    app, _ = clients.create_app(
+        partner=villa.partner, name="App", redirect_uris=["https://app.example/back"],
+        allowed_scopes=["gateways:read", "telemetry:read"], by="test", now=NOW,
+    )  # fmt: skip
+    grants.give(user=anna, client=app, gateways=[villa], scopes=app.allowed_scopes, kinds=["meter"], now=NOW)
+    api = Api(token_of(app, anna))
+    assert [row["sn"] for row in api.get("ders").json()["data"]] == [meter.sn]
+    assert [row["sn"] for row in api.get("systems").json()["data"][0]["ders"]] == [meter.sn]
+    assert [api.get(path(der), WINDOW).status_code for der in (pv, meter)] == [404, 200]
+    day = api.get(f"gateways/{villa.serial}/energy", {"date": "2026-06-15"}).json()
+    assert [row["sn"] for row in day["data"]] == [meter.sn]
+    assert (day["home"]["generation_wh"], day["home"]["consumption_wh"]) == (None, None)
+
+
 def test_the_scope_to_see_gateways_is_none_to_read_them(pv):
     assert backend(pv.system.connection.partner, "gateways:read").get(path(pv), WINDOW).status_code == 403
 

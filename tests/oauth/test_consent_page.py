@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import json
 
 import pytest
@@ -43,12 +44,22 @@ def test_who_asks_for_nothing_in_particular_asks_for_all_the_app_may(world):
     assert "have your home sign" not in may
 
 
-def test_nothing_is_ticked_before_and_then_what_was_allowed(world):
-    assert b"checked" not in world.see().content
-    world.choose(world.cabin)
-    page = text_of(world.see())
-    assert page.count("checked") == 1
-    assert f'value="{world.cabin.serial}" id="id_homes_1" checked' in page
+def ticked(world):
+    return re.findall(r'value="([^"]+)" id="id_(?:homes|kinds)_\d" checked', world.see().content.decode())
+
+
+def test_no_home_is_ticked_before_and_then_what_was_allowed(world):
+    assert ticked(world) == ["pv", "battery", "meter"]
+    world.choose(world.cabin, kinds=["battery"])
+    assert ticked(world) == [world.cabin.serial, "battery"]
+    assert GatewayGrant.objects.get().kinds == ["battery"]
+    assert "how full it is" in text_of(world.browser.get("/home/consents/")).partition("Apps")[2]
+
+
+def test_a_choice_of_no_device_is_asked_again(world):
+    page = world.choose(world.villa, kinds=[])
+    assert (page.status_code, "Tick at least one." in text_of(page)) == (422, True)
+    assert not GatewayGrant.objects.exists()
 
 
 def test_a_choice_of_no_home_is_asked_again(world):
@@ -58,7 +69,7 @@ def test_a_choice_of_no_home_is_asked_again(world):
 
 
 def test_saying_no_tells_the_app_so_and_gives_nothing(world):
-    back = answer(world.browser.post(world.url(), {"deny": "yes", "homes": [world.villa.serial]}))
+    back = answer(world.browser.post(world.url(), {"deny": "yes", "homes": [world.villa.serial], "kinds": ["pv"]}))
     assert (back["error"], back["state"]) == ("access_denied", "s t&")
     assert (GatewayGrant.objects.count(), world.app.grant_set.count()) == (0, 0)
 
@@ -70,7 +81,7 @@ def test_who_has_no_home_with_the_partner_is_told_so_and_can_go_back(world):
     assert f"You have no home with {world.partner.name} here yet" in page
     assert "Villa" not in page
     assert answer(browser.post(world.url(), {"deny": "yes"}))["error"] == "access_denied"
-    assert browser.post(world.url(), {"homes": [world.villa.serial]}).status_code == 422
+    assert browser.post(world.url(), {"homes": [world.villa.serial], "kinds": ["pv"]}).status_code == 422
 
 
 def test_a_released_home_is_not_offered(world):

@@ -39,7 +39,7 @@ def allow(world: World, address: str) -> str:
     page = browser.get(address, timeout=5)
     found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
     assert found is not None, page.text
-    form = {"csrfmiddlewaretoken": found[1], "homes": world.villa.serial}
+    form = {"csrfmiddlewaretoken": found[1], "homes": world.villa.serial, "kinds": "pv"}
     back = browser.post(page.url, form, allow_redirects=False, timeout=5)
     assert back.status_code == 303
     return back.headers["Location"]

@@ -300,7 +300,7 @@ def test_every_answer_to_the_app_says_who_gives_it(world, settings):
 def test_consent_cannot_be_given_by_another_site(world):
     strict = Browser(enforce_csrf_checks=True)
     strict.force_login(world.anna)
-    assert strict.post(world.url(), {"homes": [world.villa.serial]}).status_code == 403
+    assert strict.post(world.url(), {"homes": [world.villa.serial], "kinds": ["pv"]}).status_code == 403
     assert not GatewayGrant.objects.exists()
 
 

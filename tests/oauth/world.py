@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import base64
 import hashlib
 from typing import Any
@@ -56,9 +57,12 @@ class World:
     def see(self, **changed: str | None) -> Any:
         return self.browser.get(self.url(**changed))
 
-    def choose(self, *chosen: Gateway, by: User | None = None, **changed: Any) -> Any:
+    def choose(
+        self, *chosen: Gateway, by: User | None = None, kinds: Sequence[str] = ("pv", "battery"), **changed: Any
+    ) -> Any:
         browser = homes.browser(by) if by else self.browser
-        return browser.post(self.url(**changed), {"homes": [home.serial for home in chosen or (self.villa,)]})
+        ticked = {"homes": [home.serial for home in chosen or (self.villa,)], "kinds": kinds}
+        return browser.post(self.url(**changed), ticked)
 
     def code(self, *chosen: Gateway, **changed: Any) -> str:
         return answer(self.choose(*chosen, **changed))["code"]
