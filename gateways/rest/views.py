@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.utils.cache import get_conditional_response, set_response_etag
 from rest_framework import exceptions
 from rest_framework.pagination import BasePagination
-from rest_framework.parsers import JSONParser
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -22,19 +21,13 @@ from rest_framework.viewsets import GenericViewSet
 from gateways.events import By
 from gateways.models import IdempotentRequest
 from gateways.oauth.tokens import Caller
-from gateways.rest import idempotency, limits, problems, renderers, versions
+from gateways.rest import idempotency, limits, parsers, problems, renderers, versions
 from gateways.rest.authentication import BearerToken, HasScope
 from gateways.rest.paging import CursorPages
 from gateways.rest.requests import Body, PageQuery, Query
 from gateways.rest.schema import Schema
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
-class MergePatchParser(JSONParser):
-    """JSON Merge Patch (RFC 7396): what a body does not name stays, null takes away."""
-
-    media_type = "application/merge-patch+json"
 
 
 class Endpoint(GenericViewSet[Any]):
@@ -59,7 +52,7 @@ class Endpoint(GenericViewSet[Any]):
     permission_classes: tuple[type[BasePermission], ...] = (HasScope,)
     throttle_classes = (limits.PerClient,)
     renderer_classes: Sequence[type[BaseRenderer]] = (renderers.Json, renderers.Csv)
-    parser_classes = (JSONParser, MergePatchParser)
+    parser_classes = (parsers.Json, parsers.MergePatch)
     pagination_class: type[BasePagination] | None = CursorPages
     metadata_class = None
     schema = Schema()

@@ -16,7 +16,8 @@ from ingest.vendors.base import AuthScheme, HeaderForm, PassThrough
 
 PREFIX = "x-authorization-"
 _BEARER = re.compile(r"bearer +([!-~]{1,8000})", re.IGNORECASE)
-_BASIC = re.compile(r"basic +([A-Za-z0-9+/\s]{4,2000}={0,2})\s*", re.IGNORECASE)
+# What follows the blanks does not begin with one: else a header of blanks alone would take minutes to refuse.
+_BASIC = re.compile(r"basic +([A-Za-z0-9+/][A-Za-z0-9+/\s]{3,1999}={0,2})", re.IGNORECASE)
 _VALUE = re.compile(r"[!-~]{1,8000}")  # what can stand in a header of the vendor's
 _TELLING = 8  # characters
 
@@ -84,7 +85,7 @@ def _of_basic(value: str, count: int) -> list[str]:
 
     Encoded in a shell, the text often has a newline at its end, and base64 itself has one after 76 characters.
     """
-    found = _BASIC.fullmatch(value)
+    found = _BASIC.fullmatch(value.strip())
     try:
         text = base64.b64decode("".join(found[1].split()), validate=True).decode() if found else ""
     except ValueError:

@@ -109,6 +109,7 @@ def test_the_words_of_a_scheme_have_no_case(clouds, enphase):
     [
         ("solis", {"X-Authorization-solis": "Bearer MARKED"}, "Basic base64(key_id:key_secret)"),
         ("solis", {"X-Authorization-solis": "Basic MARKED!"}, "Basic base64(key_id:key_secret)"),
+        ("solis", {"X-Authorization-solis": f"Basic {' ' * 8000}MARKED!"}, "Basic base64(key_id:key_secret)"),
         ("solis", {"X-Authorization-solis": "Basic " + base64.b64encode(b"MARKED").decode()}, "key_id:key_secret"),
         ("solis", {"X-Authorization-solis": "Basic " + base64.b64encode(b":MARKED").decode()}, "key_id:key_secret"),
         ("solaredge", {"X-Authorization-solaredge": "Bearer MARKED"}, "X-Authorization-solaredge: <api_key>"),
