@@ -31,7 +31,7 @@ def test_a_system_says_what_is_read_and_for_which_gateway():
     assert api.get(f"systems/{system.uid}").json() == listed
     ders = listed.pop("ders")
     assert listed == {
-        "uid": str(system.uid), "gateway": system.gateway.serial, "connection": str(system.connection.uid),
+        "id": str(system.uid), "gateway": system.gateway.serial, "connection": str(system.connection.uid),
         "vendor": "solis", "external_id": "4711", "name": system.name, "timezone": "Europe/Stockholm", "sends": True,
         "shown": True, "last_reading_at": None, "read_through": None, "gone_at": None,
         "created_at": listed["created_at"],
@@ -59,7 +59,7 @@ def test_homes_that_nobody_has_chosen_yet_are_known_to_the_partner_alone():
     assert serials(mine.get("ders")) == sorted(system.ders.get().sn for system in (chosen, waiting))
     sen = homes.validator(chosen)
     (known,) = sen.get("systems").json()["data"]
-    assert (known["uid"], known["name"]) == (str(chosen.uid), None)
+    assert (known["id"], known["name"]) == (str(chosen.uid), None)
     assert serials(sen.get("ders")) == [chosen.ders.get().sn]
     assert sen.get(f"systems/{waiting.uid}").status_code == 404
     assert sen.get(f"ders/{waiting.ders.get().sn}").status_code == 404
@@ -76,7 +76,7 @@ def test_who_validates_rewards_knows_the_homes_that_send():
 def test_nothing_of_another_partner_is_there():
     mine, other = homes.sending(), homes.sending()
     api = backend(mine.connection.partner)
-    assert [row["uid"] for row in api.get("systems").json()["data"]] == [str(mine.uid)]
+    assert [row["id"] for row in api.get("systems").json()["data"]] == [str(mine.uid)]
     assert serials(api.get("ders")) == [mine.ders.get().sn]
     for path in (f"systems/{other.uid}", f"ders/{other.ders.get().sn}", f"gateways/{other.gateway.serial}/ders"):
         assert api.get(path).status_code == 404
@@ -92,7 +92,7 @@ def test_lists_are_narrowed_by_what_they_are_asked_for():
     meter = homes.add(system, Kind.METER)
     api = backend(partner)
     for query in ({"vendor": "enphase"}, {"connection": str(enphase.connection.uid)}):
-        assert [row["uid"] for row in api.get("systems", query).json()["data"]] == [str(enphase.uid)]
+        assert [row["id"] for row in api.get("systems", query).json()["data"]] == [str(enphase.uid)]
     assert serials(api.get("ders", {"kind": "meter"})) == [meter.sn]
     assert serials(api.get("ders", {"gateway": system.gateway.serial})) == sorted(
         [meter.sn, system.ders.get(kind="pv").sn]
