@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -15,7 +16,7 @@ from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer2
 
 from gateways.rest import problem_types, problems
 
-_FORMATS = {"json": OpenApiJsonRenderer2, "yaml": OpenApiYamlRenderer2}
+_FORMATS: dict[str, Any] = {"json": OpenApiJsonRenderer2, "yaml": OpenApiYamlRenderer2}
 _open = cache_control(public=True, max_age=300)
 
 
@@ -49,5 +50,6 @@ def problem_list(request: HttpRequest) -> HttpResponse:
 def _described(kind: str) -> bytes:
     """Return the description. It is the same for all and takes a second to make."""
     with translation.override("en"):
-        made: bytes = _FORMATS[kind]().render(SchemaGenerator().get_schema(request=None, public=True))
+        generator: Any = SchemaGenerator
+        made: bytes = _FORMATS[kind]().render(generator().get_schema(request=None, public=True))
     return made

@@ -64,7 +64,7 @@ class Schema(AutoSchema):
             " ".join(own.split()) or {"list": f"List {noun}.", "retrieve": f"Show one of the {noun}."}[self._action()]
         )
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]  # drf-spectacular's
         """Return what the action's docstring says further, after what the view is about."""
         about = (type(self.view).__doc__ or "").strip()
         return "\n\n".join(filter(None, (about, self._said().partition("\n\n")[2], self._needs())))
@@ -77,7 +77,7 @@ class Schema(AutoSchema):
         return self.view.bodies.get(self._action())
 
     def get_serializer_name(self, serializer: Any, direction: Any) -> str:
-        return cast("str", super().get_serializer_name(serializer, direction)).removesuffix("Document")
+        return super().get_serializer_name(serializer, direction).removesuffix("Document")
 
     def map_parsers(self) -> list[Any]:
         """Return what bodies are sent as: JSON, also to a view that does not look; a merge patch only to PATCH."""
@@ -94,7 +94,7 @@ class Schema(AutoSchema):
         return self.view.action in self.view.makes
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
-        schema = super()._map_basic_serializer(serializer, direction)
+        schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         if not type(serializer).__doc__:
             schema.pop("description", None)  # that of the class it inherits from
         if example := getattr(serializer, "example", None):
@@ -166,7 +166,7 @@ class Schema(AutoSchema):
         return self._action() == "list" and self.view.pagination_class is not None
 
     def _example(self, content: Mapping[str, Any]) -> Any:
-        schema = next((one["schema"] for kind, one in content.items() if "json" in kind), {})
+        schema: Any = next((one["schema"] for kind, one in content.items() if "json" in kind), {})
         while "$ref" in schema:
             found = next(one for one in self.registry._components.values() if one.ref == schema)  # noqa: SLF001
             schema = found.schema
@@ -217,7 +217,7 @@ def _scope(schema: AutoSchema) -> str:
     return cast("str", view.required_scope if schema.method == "GET" else view.write_scope or view.required_scope)
 
 
-class OAuth2(OpenApiAuthenticationExtension):
+class OAuth2(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """Tells how a token is got, and what each operation needs of it."""
 
     target_class = "gateways.rest.authentication.BearerToken"

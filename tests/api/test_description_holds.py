@@ -91,7 +91,7 @@ def client(settings):
 
 
 def described() -> list[Any]:
-    found = schemathesis.openapi.from_wsgi("/api/schema", get_wsgi_application())
+    found: Any = schemathesis.openapi.from_wsgi("/api/schema", get_wsgi_application())
     return [operation.ok() for operation in found.get_all_operations()]
 
 
