@@ -37,6 +37,7 @@ class Step(enum.StrEnum):
     MONTH = "month"
 
 
+_BY_DOUBT = (Quality.SUSPECT, Quality.ESTIMATED, Quality.DERIVED, Quality.MEASURED)
 _FIXED = {Step.QUARTER: timedelta(minutes=15), Step.HOUR: timedelta(hours=1)}
 
 
@@ -58,6 +59,12 @@ class Bucket:
     """whether an energy was computed from power"""
     complete: bool = False
     """whether everything up to its end was read at the vendor; until then it may grow"""
+
+    @property
+    def quality(self) -> Quality | None:
+        """How far it can be trusted, which is as far as the least of its readings; None where there is none."""
+        found = self.qualities | ({Quality.DERIVED} if self.derived else set())
+        return next((one for one in _BY_DOUBT if one in found), None)
 
 
 class Row(NamedTuple):

@@ -13,7 +13,7 @@ from django.db.models import BigIntegerField, Func
 
 from ingest import statistics
 from ingest.models import Der, Reading
-from ingest.readings import Kind, Quality
+from ingest.readings import Kind
 from ingest.sen import points
 from ingest.statistics import Bucket, Step
 
@@ -25,7 +25,6 @@ FLOWS = {
     Kind.BATTERY: {"charge_wh": "energy_in_wh", "discharge_wh": "energy_out_wh"},
     Kind.METER: {"import_wh": "energy_in_wh", "export_wh": "energy_out_wh"},
 }
-_WORST_FIRST = (Quality.SUSPECT, Quality.ESTIMATED, Quality.DERIVED, Quality.MEASURED)
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def shown(kind: Kind, bucket: Bucket) -> dict[str, Any]:
         **{name: number(energy) for name, energy in flows(kind, bucket).items()},
         **({"soc": bucket.soc} if kind is Kind.BATTERY else {}),
         "points": bucket.readings,
-        "quality": _quality(bucket),
+        "quality": bucket.quality,
         "complete": bucket.complete,
     }
 
@@ -123,9 +122,3 @@ def time_of(unix_ms: int) -> datetime:
 
 def _span(bucket: Bucket) -> dict[str, int]:
     return {"start": milliseconds(bucket.start), "end": milliseconds(bucket.end)}
-
-
-def _quality(bucket: Bucket) -> str | None:
-    """Return the worst quality in a bucket; None where nothing was read."""
-    found = bucket.qualities | ({Quality.DERIVED} if bucket.derived else set())
-    return next((str(quality) for quality in _WORST_FIRST if quality in found), None)

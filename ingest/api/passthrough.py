@@ -20,7 +20,7 @@ from gateways.rest.requests import Document, PageQuery, Query
 from gateways.rest.views import Endpoint
 from ingest import vendors
 from ingest.api import windows
-from ingest.passthrough import accounts, fanout, headers, ids, intervals, listing, single
+from ingest.passthrough import accounts, fanout, headers, ids, listing, single
 from ingest.passthrough.accounts import Device
 from ingest.passthrough.ids import Native
 from ingest.passthrough.listing import Listing
@@ -293,6 +293,6 @@ def _device(device: Device) -> dict[str, Any]:
 def _interval(bucket: Bucket) -> dict[str, Any]:
     return {
         "start": bucket.start, "end": bucket.end, "energy_in_wh": bucket.energy_in_wh,
-        "energy_out_wh": bucket.energy_out_wh, "soc": bucket.soc, "quality": intervals.quality(bucket),
+        "energy_out_wh": bucket.energy_out_wh, "soc": bucket.soc, "quality": bucket.quality,
         "complete": bucket.complete,
     }  # fmt: skip

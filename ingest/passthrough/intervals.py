@@ -8,13 +8,12 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from ingest import statistics, windows
-from ingest.readings import DerKey, Quality, Reading
+from ingest.readings import DerKey, Reading
 from ingest.statistics import Bucket, Row, Step
 from ingest.vendors.base import VendorAdapter, VendorSystem, Window
 from ingest.vendors.errors import VendorUnsupported
 
 _AROUND = timedelta(minutes=30)  # samples further apart say nothing of the time between them
-_BY_DOUBT = (Quality.SUSPECT, Quality.ESTIMATED, Quality.DERIVED, Quality.MEASURED)
 
 
 def read(
@@ -40,12 +39,6 @@ def read(
         _take_up(rows, (reading for of, reading in pulled.readings if of == key))
     through = max([now - adapter.policy.lookback, *rows])
     return statistics.fold([rows[ts] for ts in sorted(rows)], edges, through)
-
-
-def quality(bucket: Bucket) -> Quality | None:
-    """Return how far a bucket can be trusted, which is as far as the least of its readings."""
-    found = bucket.qualities | ({Quality.DERIVED} if bucket.derived else set())
-    return next((one for one in _BY_DOUBT if one in found), None)
 
 
 def _spans(adapter: VendorAdapter, asked: Window, now: datetime) -> list[Window]:

@@ -91,7 +91,7 @@ def test_samples_on_both_sides_of_an_interval_are_asked_for():
     samples = [(PV, Reading(NOON - 3 * HOUR + n * 10 * MINUTE, power_w=-600.0)) for n in range(18)]
     shifted = [(key, Reading(one.ts + 5 * MINUTE, power_w=one.power_w)) for key, one in samples]
     _, (bucket,) = read(shifted, Sampling)
-    assert (bucket.energy_out_wh, intervals.quality(bucket)) == (600, Quality.DERIVED)
+    assert (bucket.energy_out_wh, bucket.quality) == (600, Quality.DERIVED)
 
 
 def test_of_one_time_all_parts_are_put_together_and_other_devices_are_left_out():
@@ -99,16 +99,16 @@ def test_of_one_time_all_parts_are_put_together_and_other_devices_are_left_out()
     powers = [(PV, Reading(ts, 900, power_w=-4000.0)) for ts in times]
     other = [(BATTERY, Reading(ts, 900, energy_out_wh=Decimal(7))) for ts in times]
     _, (bucket,) = read([energy(ts, 100) for ts in times] + powers + other)
-    assert (bucket.energy_out_wh, bucket.readings, intervals.quality(bucket)) == (400, 4, Quality.MEASURED)
+    assert (bucket.energy_out_wh, bucket.readings, bucket.quality) == (400, 4, Quality.MEASURED)
     _, (again,) = read(powers + [energy(ts, 100) for ts in times])
     assert again == bucket
 
 
 def test_the_least_of_the_readings_says_how_far_an_interval_can_be_trusted():
     _, (bucket,) = read([energy(NOON - HOUR, 1), energy(NOON - 2 * HOUR + 15 * MINUTE, 1, quality=Quality.ESTIMATED)])
-    assert intervals.quality(bucket) is Quality.ESTIMATED
+    assert bucket.quality is Quality.ESTIMATED
     _, (empty,) = read([])
-    assert (empty.energy_out_wh, intervals.quality(empty)) == (None, None)
+    assert (empty.energy_out_wh, empty.quality) == (None, None)
 
 
 def test_an_interval_is_complete_when_more_was_told_or_can_not_come_any_more():
