@@ -37,8 +37,9 @@ def create_backend(
     client = Client(
         partner=partner, name=name, purpose=purpose, client_type=Client.CLIENT_CONFIDENTIAL,
         authorization_grant_type=Client.GRANT_CLIENT_CREDENTIALS, api_version=versions.LATEST,
-        allowed_scopes=_checked(allowed_scopes, scopes.BACKENDS), requests_per_minute=requests_per_minute,
+        requests_per_minute=requests_per_minute,
     )  # fmt: skip
+    client.allowed_scopes = _checked(allowed_scopes, scopes.most(client))
     return _save_new(client, by, now)
 
 

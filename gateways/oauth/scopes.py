@@ -45,7 +45,10 @@ ALL = {
 }
 
 BACKENDS = frozenset(ALL) - {GATEWAY_IDENTITY, GATEWAY_SIGN}
-"""what a backend may be allowed: a home's identity and signature need its owner's consent"""
+"""what a partner's own backend may be allowed: a home's identity and signature need its owner's consent"""
+
+VALIDATORS = frozenset({GATEWAYS_READ, TELEMETRY_READ})
+"""what a backend may be allowed that validates rewards: it reads, and runs nothing"""
 
 
 class PerClient(BaseScopes):
@@ -68,4 +71,6 @@ def allowed(client: Client) -> list[str]:
 
 def most(client: Client) -> frozenset[str]:
     """Return what clients of its kind may be allowed."""
-    return frozenset(HOMEOWNERS) if client.acts_for_homeowners else BACKENDS
+    if client.acts_for_homeowners:
+        return frozenset(HOMEOWNERS)
+    return VALIDATORS if client.purpose == Client.Purpose.REWARDS else BACKENDS

@@ -79,11 +79,12 @@ def test_an_owner_makes_an_app_and_only_one_with_a_server_has_a_secret(
     "wrong, words",
     [
         ({"allowed_scopes": ["gateways:write"]}, "gateways:write"),
+        ({"kind": "rewards", "redirect_uris": "", "allowed_scopes": ["webhooks:write"]}, "and not webhooks:write"),
         ({"redirect_uris": ""}, "redirect_uris cannot be empty"),
         ({"redirect_uris": "http://app.example/"}, "has to begin with https://"),
     ],
 )
-def test_what_an_app_cannot_be_is_said_on_the_page(trusted: Browser, fleet: Any, wrong: Any, words: str) -> None:
+def test_what_a_client_cannot_be_is_said_on_the_page(trusted: Browser, fleet: Any, wrong: Any, words: str) -> None:
     page = add(trusted, fleet, **APP | wrong)
     assert words in page.content.decode()
     assert not Client.objects.filter(name="Our app").exists()

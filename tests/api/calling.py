@@ -54,8 +54,8 @@ def token_of(client: Client, user: User | None = None, *only: str, lifetime: tim
 
 
 def backend(of: Partner | None = None, *only: str, **fields: Any) -> Api:
-    """A partner's backend that may do everything a backend may, or only these scopes."""
-    allowed = only or tuple(scopes.BACKENDS)
+    """A partner's backend that may do everything a backend of its purpose may, or only these scopes."""
+    allowed = only or (scopes.VALIDATORS if fields.get("purpose") == Client.Purpose.REWARDS else scopes.BACKENDS)
     made, _secret = clients.create_backend(
         partner=of or factories.partner(), name="Backend", allowed_scopes=allowed, by="test", now=NOW, **fields
     )

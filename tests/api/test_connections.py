@@ -9,7 +9,7 @@ import pytest
 import requests
 from django.utils import timezone
 
-from gateways.models import Client, Event
+from gateways.models import Event
 from ingest import connections, credentials
 from ingest.models import Connection, PullRun
 from onboarding import enrollments, invitations
@@ -214,14 +214,6 @@ def test_pulls_of_an_account_are_listed_the_newest_first(api, account):
     for wrong in ("WzFd", "WyJ4IiwxXQ", "WyIyMDI2LTA2LTE1VDEyOjAwOjAwIiwxXQ"):
         assert problem(api.get(at, {"cursor": wrong})) == (400, "invalid-request")
     assert problem(backend().get(at)) == (404, "not-found")
-
-
-def test_a_client_for_rewards_sees_accounts_of_homes_that_send(partner):
-    sends, silent = connect(partner, "a", label="Sends"), connect(partner, "b", label="Silent")
-    kind = factories.gateway_type(partner)
-    factories.system(factories.active_gateway(kind), sends)
-    factories.system(factories.active_gateway(kind), silent, sends=False)
-    assert listed(backend(partner, purpose=Client.Purpose.REWARDS)) == ["Sends"]
 
 
 # --- What is done -----------------------------------------------------------------------------------------------------

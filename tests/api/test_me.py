@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from gateways.models import Client
-from gateways.oauth import clients
+from gateways.oauth import clients, scopes
 from tests import factories
 from tests.api.calling import Api, backend, problem, token_of
 from tests.factories import NOW
@@ -55,7 +55,9 @@ def test_a_token_without_any_scope_is_told_who_it_is_and_a_false_one_is_not():
 @pytest.mark.parametrize(
     "path", ["join-flows", "enrollments", "homeowners", "invitations", "consents", "journeys", "events"]
 )
-def test_who_validates_rewards_has_no_business_with_what_is_no_single_homes(path):
+def test_who_validates_rewards_has_no_business_with_what_is_no_single_homes(path, monkeypatch):
     partner = factories.partner()
     assert backend(partner).get(path).status_code == 200
+    assert problem(backend(partner, purpose="rewards").get(path)) == (403, "insufficient-scope")
+    monkeypatch.setattr(scopes, "VALIDATORS", scopes.BACKENDS)  # also if it might ask for more one day
     assert problem(backend(partner, purpose="rewards").get(path)) == (403, "forbidden")

@@ -6,10 +6,11 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 from oauth2_provider.models import AccessToken, RefreshToken
 
-from gateways.models import Event, Gateway, GatewayGrant, IdempotentRequest
+from gateways.models import Client, Event, Gateway, GatewayGrant, IdempotentRequest
 from gateways.oauth import clients, grants, scopes
 from ingest import pruning
 from tests import factories
@@ -56,6 +57,15 @@ def test_a_backend_gets_no_more_than_it_may_and_what_it_may_shrinks_at_once(worl
         now=timezone.now(),
     )  # fmt: skip
     assert seen(token) == 403
+
+
+def test_who_validates_rewards_may_read_and_nothing_else(world):
+    with pytest.raises(ValidationError, match="gateways:read, telemetry:read and not webhooks:write"):
+        world.backend(scopes.GATEWAYS_READ, scopes.WEBHOOKS_WRITE, purpose="rewards")
+    validator, secret = world.backend(scopes.GATEWAYS_READ, purpose="rewards")
+    Client.objects.filter(pk=validator.pk).update(allowed_scopes=list(scopes.ALL))
+    given = world.token("client_credentials", (validator.client_id, secret)).json()
+    assert given["scope"] == "gateways:read telemetry:read"
 
 
 def test_an_app_reaches_the_homes_that_were_ticked_and_no_others(world):
