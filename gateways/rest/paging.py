@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -39,9 +40,13 @@ def of_rows(rows: QuerySet[ModelT], *, cursor: str, limit: int, newest_first: bo
     rows = rows.order_by(f"-{by}" if newest_first else by)
     if cursor:
         rows = rows.filter(**{f"{by}__{'lt' if newest_first else 'gt'}": decode(cursor, int)})
-    found = list(rows[: limit + 1])
-    more = len(found) > limit
-    return Page(found[:limit], encode(getattr(found[limit - 1], by)) if more else None)
+    return cut(rows[: limit + 1], limit=limit, position=operator.attrgetter(by))
+
+
+def cut(found: Iterable[Any], *, limit: int, position: Callable[[Any], Any]) -> Page:
+    """Return a page of what was found in order, one more than `limit` if there is more; `position` is a row's own."""
+    rows = list(found)
+    return Page(rows[:limit], encode(position(rows[limit - 1])) if len(rows) > limit else None)
 
 
 def encode(position: Any) -> str:

@@ -67,10 +67,13 @@ class Pulls(Resource):
         rows = self.get_queryset().order_by("-started_at", "-pk")
         if self.query["cursor"]:
             rows = rows.filter(_behind(self.query["cursor"]))
-        found = list(rows[: self.query["limit"] + 1])
-        page, more = found[: self.query["limit"]], found[self.query["limit"] :]
-        cursor = paging.encode([page[-1].started_at.isoformat(), page[-1].pk]) if more else None
-        return paging.answer(request, self.get_serializer(page, many=True).data, cursor)
+        limit = self.query["limit"]
+        page = paging.cut(rows[: limit + 1], limit=limit, position=_position)
+        return paging.answer(request, self.get_serializer(page.rows, many=True).data, page.next_cursor)
+
+
+def _position(run: PullRun) -> list[Any]:
+    return [run.started_at.isoformat(), run.pk]
 
 
 def _behind(cursor: str) -> Q:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -111,10 +112,9 @@ class Vendors(Endpoint):
         """List all vendors, those that are only announced as well."""
         behind = paging.decode(self.query["cursor"], str) if self.query["cursor"] else ""
         left = sorted(choice for choice in vendors.credential_choices() if choice[0] > behind)
-        page, more = left[: self.query["limit"]], left[self.query["limit"] :]
-        now = timezone.now()
-        data = [self.document(_shown(slug, label, now)) for slug, label in page]
-        return paging.answer(request, data, paging.encode(page[-1][0]) if more else None)
+        page, now = paging.cut(left, limit=self.query["limit"], position=operator.itemgetter(0)), timezone.now()
+        data = [self.document(_shown(slug, label, now)) for slug, label in page.rows]
+        return paging.answer(request, data, page.next_cursor)
 
     def retrieve(self, request: Request, vendor: str) -> Response:  # noqa: ARG002
         """Show one vendor."""

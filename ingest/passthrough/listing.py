@@ -67,10 +67,10 @@ def of_brought(
     asked = {name: Account(name, partner, way) for name, way in brought.items() if isinstance(way, Brought)}
     listed = _listed(page, asked, clock, until)
     sites = {(vendor, site.external_id): site for vendor, (_, found) in listed.items() for site in found}
-    places = sorted(place for place in sites if place > behind)
-    page.next_cursor = paging.encode(places[limit - 1]) if len(places) > limit else None
+    places = paging.cut(sorted(place for place in sites if place > behind), limit=limit, position=list)
+    page.next_cursor = places.next_cursor
     of_vendor: dict[str, list[VendorSystem]] = defaultdict(list)
-    for place in places[:limit]:
+    for place in places.rows:
         of_vendor[place[0]].append(sites[place])
     questions = {name: functools.partial(accounts.described, listed[name][0], some) for name, some in of_vendor.items()}
     for vendor, answer in fanout.ask(questions, until=until).items():

@@ -135,9 +135,9 @@ class Homeowners(Endpoint):
         else:
             behind = paging.decode(self.query["cursor"], str) if self.query["cursor"] else ""
             found = homeowners.references(partner, behind=behind, most=limit + 1)
-        more = len(found) > limit
-        shown: Any = self.get_serializer(homeowners.of(partner, found[:limit]), many=True).data
-        return paging.answer(request, shown, paging.encode(found[limit - 1]) if more else None)
+        page = paging.cut(found, limit=limit, position=str)
+        shown: Any = self.get_serializer(homeowners.of(partner, page.rows), many=True).data
+        return paging.answer(request, shown, page.next_cursor)
 
     def retrieve(self, request: Request, reference: str) -> Response:  # noqa: ARG002  the framework's
         """Tell what a homeowner has connected, and what is agreed to."""
