@@ -13,8 +13,9 @@ from gateways.api.me import Me
 from gateways.api.personal import Personal
 from gateways.api.registration import Registration
 from gateways.rest import pages, problems
+from gateways.rest.requests import UUID
 from ingest.api import passthrough
-from ingest.api.credentials import UID, VendorCredentials
+from ingest.api.credentials import VendorCredentials
 from ingest.api.ders import SN, Ders, GatewayDers
 from ingest.api.energy import Energy
 from ingest.api.gateways import AtSen
@@ -33,24 +34,24 @@ from onboarding.api.homeowners import Homeowners
 from onboarding.api.homes import Homes
 from onboarding.api.invitations import Invitations
 from onboarding.api.journeys import Journeys
-from onboarding.api.webhooks import WEBHOOK_ID, WebhookDeliveries, Webhooks
+from onboarding.api.webhooks import WebhookDeliveries, Webhooks
 
 router = SimpleRouter(trailing_slash=False)
 router.register("connections", Connections, basename="connections")
-router.register(f"connections/(?P<connection>{UID})/pulls", Pulls, basename="connection-pulls")
+router.register(f"connections/(?P<connection>{UUID})/pulls", Pulls, basename="connection-pulls")
 router.register(f"ders/(?P<sn>{SN})/telemetry", Telemetry, basename="telemetry")
 router.register("ders", Ders, basename="ders")
 router.register("consents", Consents, basename="consents")
 router.register("enrollments", Enrollments, basename="enrollments")
 router.register("events", Events, basename="events")
 router.register("gateway-types", GatewayTypes, basename="gateway-types")
-router.register(rf"gateway-types/(?P<prefix>{PREFIX})/keys", TypeKeys, basename="gateway-type-keys")
+router.register(f"gateway-types/(?P<prefix>{PREFIX})/keys", TypeKeys, basename="gateway-type-keys")
 router.register("gateways/registration", Registration, basename="registration")
 router.register("gateways", Gateways, basename="gateways")
 router.register("gateways", Personal, basename="gateway")
 router.register("gateways", AtSen, basename="gateway-at-sen")
 router.register("gateways", QueueOfGateway, basename="gateway-queue")
-router.register(rf"gateways/(?P<gateway>{GATEWAY_ID})/keys", GatewayKeys, basename="gateway-keys")
+router.register(f"gateways/(?P<gateway>{GATEWAY_ID})/keys", GatewayKeys, basename="gateway-keys")
 router.register(f"gateways/(?P<gateway>{GATEWAY_ID})/ders", GatewayDers, basename="gateway-ders")
 router.register(f"gateways/(?P<gateway>{GATEWAY_ID})/statistics", Statistics, basename="statistics")
 router.register("homeowners", Homeowners, basename="homeowners")
@@ -58,7 +59,7 @@ router.register("invitations", Invitations, basename="invitations")
 router.register("journeys", Journeys, basename="journeys")
 router.register("join-flows", JoinFlows, basename="join-flows")
 router.register("messages", Messages, basename="messages")
-router.register(rf"messages/(?P<message>{MESSAGE_ID})/attempts", Attempts, basename="message-attempts")
+router.register(f"messages/(?P<message>{MESSAGE_ID})/attempts", Attempts, basename="message-attempts")
 router.register("queues", Queues, basename="queues")
 router.register("sites", passthrough.Sites, basename="sites")
 router.register("solar-inverters", passthrough.SolarInverters, basename="solar-inverters")
@@ -69,7 +70,7 @@ router.register("systems", Homes, basename="system-gateway")
 router.register("vendor-credentials", VendorCredentials, basename="vendor-credentials")
 router.register("vendors", Vendors, basename="vendors")
 router.register("webhooks", Webhooks, basename="webhooks")
-router.register(rf"webhooks/(?P<webhook>{WEBHOOK_ID})/deliveries", WebhookDeliveries, basename="webhook-deliveries")
+router.register(f"webhooks/(?P<webhook>{UUID})/deliveries", WebhookDeliveries, basename="webhook-deliveries")
 
 urlpatterns = [
     path("v1/me", Me.as_view({"get": "retrieve"}), name="me"),

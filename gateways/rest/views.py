@@ -24,7 +24,7 @@ from gateways.oauth.tokens import Caller
 from gateways.rest import idempotency, limits, parsers, problems, renderers, versions
 from gateways.rest.authentication import BearerToken, HasScope
 from gateways.rest.paging import CursorPages
-from gateways.rest.requests import Body, PageQuery, Query
+from gateways.rest.requests import UUID, Body, PageQuery, Query
 from gateways.rest.schema import Schema
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -159,6 +159,8 @@ class Resource(Endpoint, abstract=True):
     model: ClassVar[type[Model]]
     partner_path: ClassVar[str]
     """how a row leads to its partner, e.g. "gateway__partner" """
+    lookup_field = "uid"
+    lookup_value_regex = UUID
 
     def __init_subclass__(cls, *, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(abstract=abstract, **kwargs)

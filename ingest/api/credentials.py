@@ -13,12 +13,11 @@ from rest_framework.response import Response
 
 from gateways.oauth import scopes
 from gateways.rest.authentication import too_narrow
-from gateways.rest.requests import UUID, Body, Document, PageQuery, Query
+from gateways.rest.requests import Body, Document, PageQuery, Query
 from gateways.rest.views import Resource
 from ingest import connections, credentials, tried, vendors
 from ingest.models import VendorCredential
 
-UID = UUID
 LONGEST_SECRET = 4000
 
 
@@ -105,9 +104,7 @@ class VendorCredentials(mixins.ListModelMixin, Resource):
     queries: ClassVar = {"list": CredentialQuery, "retrieve": RevealQuery}
     bodies: ClassVar = {"create": NewCredentialBody, "partial_update": CredentialChanges}
     may_fail: ClassVar = dict.fromkeys(("create", "partial_update", "test"), (502, 503))
-    lookup_field = "uid"
     lookup_url_kwarg = "credential"
-    lookup_value_regex = UID
 
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         counted: QuerySet[Any] = rows.select_related("partner").annotate(account_count=Count("connections"))

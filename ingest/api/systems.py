@@ -68,9 +68,7 @@ class Systems(mixins.ListModelMixin, mixins.RetrieveModelMixin, Compressed, Reso
     partner_path = "connection__partner"
     serializer_class = SystemDocument
     queries: ClassVar = {"list": SystemQuery}
-    lookup_field = "uid"
     lookup_url_kwarg = "system"
-    lookup_value_regex = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         ders = reached.shared(self.caller, Der.objects.order_by("kind", "sn")).select_related("system__gateway")

@@ -18,7 +18,7 @@ from gateways.rest.requests import Body, Document, OfPartner, PageQuery
 from gateways.rest.views import Resource
 from ingest import connections, tried, vendors
 from ingest.api import reached
-from ingest.api.credentials import UID, TestDocument, secrets_field
+from ingest.api.credentials import TestDocument, secrets_field
 from ingest.models import Connection, System, VendorCredential
 from onboarding import owners
 
@@ -132,9 +132,7 @@ class Connections(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     queries: ClassVar = {"list": ConnectionQuery}
     bodies: ClassVar = {"create": NewConnectionBody, "partial_update": ConnectionChanges, "reconnect": KeysBody}
     may_fail: ClassVar = dict.fromkeys(("create", "reconnect", "test"), (502, 503))
-    lookup_field = "uid"
     lookup_url_kwarg = "connection"
-    lookup_value_regex = UID
 
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         mine = reached.accounts(self.caller, rows).select_related("partner", "credential")

@@ -70,7 +70,6 @@ class Consents(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     model = Consent
     partner_path = "partner"
     queries: ClassVar = {"list": ConsentQuery}
-    lookup_field = "uid"
     lookup_url_kwarg = "consent"
 
     def get_serializer_class(self) -> type[ConsentDocument]:

@@ -76,7 +76,6 @@ class Enrollments(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     partner_path = "partner"
     serializer_class = EnrollmentDocument
     queries: ClassVar = {"list": EnrollmentQuery}
-    lookup_field = "uid"
     lookup_url_kwarg = "enrollment"
 
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:

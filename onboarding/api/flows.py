@@ -124,7 +124,6 @@ class JoinFlows(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     partner_path = "partner"
     queries: ClassVar = {"list": FlowQuery}
     bodies: ClassVar = {"create": NewFlowBody}
-    lookup_field = "uid"
     lookup_url_kwarg = "flow"
 
     def get_queryset(self) -> Any:

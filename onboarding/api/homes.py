@@ -17,7 +17,6 @@ from gateways.oauth import scopes
 from gateways.rest.requests import Body, OfPartner
 from gateways.rest.views import Resource
 from ingest.api import reached
-from ingest.api.credentials import UID
 from ingest.models import System
 from onboarding import actions
 
@@ -49,9 +48,7 @@ class Homes(Resource):
     serializer_class = GatewayDocument
     bodies: ClassVar = {"gateway": HomeBody}
     makes = frozenset({"gateway"})
-    lookup_field = "uid"
     lookup_url_kwarg = "system"
-    lookup_value_regex = UID
 
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return reached.systems(self.caller, rows)

@@ -112,7 +112,6 @@ class Invitations(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     partner_path = "partner"
     queries: ClassVar = {"list": InvitationQuery}
     bodies: ClassVar = {"create": NewInvitationBody}
-    lookup_field = "uid"
     lookup_url_kwarg = "invitation"
 
     def get_serializer_class(self) -> type[InvitationDocument]:

@@ -107,7 +107,6 @@ class Journeys(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     model = Journey
     partner_path = "partner"
     queries: ClassVar = {"list": JourneyQuery, "funnel": _Which}
-    lookup_field = "uid"
     lookup_url_kwarg = "journey"
 
     def get_serializer_class(self) -> type[Document]:

@@ -15,13 +15,12 @@ from rest_framework.response import Response
 
 from gateways import events
 from gateways.oauth import scopes
-from gateways.rest.requests import UUID, Body, Document, PageQuery
+from gateways.rest.requests import Body, Document, PageQuery
 from gateways.rest.views import Resource
 from onboarding.models import WebhookDelivery, WebhookEndpoint
 from onboarding.webhooks import deliveries, endpoints, sending
 from onboarding.webhooks.calls import Kind
 
-WEBHOOK_ID = UUID
 _NAMES = [(endpoints.ALL, "all of them"), *events.NAMES.items()]
 _HOURS = int(endpoints.LONGEST_PREVIOUS_VALID.total_seconds() // 3600)
 _EXAMPLE_ID = "5f0c2f0e-93d1-4b6e-8a55-0d8a1c7c9b3e"
@@ -190,9 +189,7 @@ class Webhooks(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         "create": NewWebhookBody, "partial_update": WebhookBody, "secret": SecretBody, "replay": ReplayBody,
     }  # fmt: skip
     serializer_class = WebhookDocument
-    lookup_field = "uid"
     lookup_url_kwarg = "webhook"
-    lookup_value_regex = WEBHOOK_ID
 
     made_secret: str | None = None
 
