@@ -173,6 +173,10 @@ class Resource(Endpoint, abstract=True):
         mine = self.model._default_manager.filter(**{self.partner_path: self.caller.partner})
         return self.narrow(self.reach(mine))
 
+    def fresh(self, row: Model) -> dict[str, Any]:
+        """Return a row that has changed as the answer shows it, read again with what `reach` adds to it."""
+        return self.document(self.get_queryset().get(pk=row.pk))
+
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Keep the rows of the partner that this caller may see: all of them, if a view does not say more."""
         return rows

@@ -126,12 +126,12 @@ class VendorCredentials(mixins.ListModelMixin, Resource):
     def create(self, request: Request) -> Response:  # noqa: ARG002
         """Keep what the partner has from a vendor, sealed. The vendor is asked first whether it works."""
         made = tried.add_credential(partner=self.caller.partner, **self.body(), by=self.by, clock=timezone.now)
-        return self.created(self._fresh(made), "vendor-credentials-detail", credential=str(made.uid))
+        return self.created(self.fresh(made), "vendor-credentials-detail", credential=str(made.uid))
 
     def partial_update(self, request: Request, credential: str) -> Response:  # noqa: ARG002
         """Change name or end; or replace the secrets, which are tried first: accounts that waited for them go on."""
         changed = tried.change_credential(credential=self.get_object(), **self.body(), by=self.by, clock=timezone.now)
-        return Response(self._fresh(changed))
+        return Response(self.fresh(changed))
 
     def destroy(self, request: Request, credential: str) -> Response:  # noqa: ARG002
         """Forget a credential that no account and no Join flow uses."""
@@ -143,6 +143,3 @@ class VendorCredentials(mixins.ListModelMixin, Resource):
         """Ask the vendor, now, what the secrets can see; a problem document says what it does not like."""
         found = connections.test_credentials(self.get_object(), clock=timezone.now)
         return Response({"systems": len(found)})
-
-    def _fresh(self, row: VendorCredential) -> dict[str, Any]:
-        return self.document(self.reach(VendorCredential.objects.filter(pk=row.pk)).get())

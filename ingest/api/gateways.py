@@ -72,5 +72,4 @@ class AtSen(OfGateway):
         if not lifecycle.incept(gateway=row, by=self.by, now=timezone.now()):
             msg = "SEN does not bind it to its wallet: it may belong to another one. Rehearse the inception."
             raise conflict(msg, slug="inception-refused")
-        row.refresh_from_db()
-        return Response(self.document(row))
+        return Response(self.fresh(row))

@@ -101,8 +101,7 @@ class Messages(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         if not outbox.retry_message(message=row, by=self.by, now=timezone.now()):
             msg = "The message is not held."
             raise conflict(msg)
-        row.refresh_from_db()
-        return Response(self.document(row))
+        return Response(self.fresh(row))
 
 
 class Attempts(mixins.ListModelMixin, Resource):

@@ -146,12 +146,12 @@ class Connections(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         Accounts of homeowners who consent at their vendor come through Join flows and join pages instead.
         """
         made = tried.connect(partner=self.caller.partner, **self.body(), by=self.by, clock=timezone.now)
-        return self.created(self._fresh(made), "connections-detail", connection=str(made.uid))
+        return self.created(self.fresh(made), "connections-detail", connection=str(made.uid))
 
     def partial_update(self, request: Request, connection: str) -> Response:  # noqa: ARG002
         """Give an account another label."""
         row = connections.rename(connection=self.get_object(), **self.body(), by=self.by, now=timezone.now())
-        return Response(self._fresh(row))
+        return Response(self.fresh(row))
 
     def destroy(self, request: Request, connection: str) -> Response:  # noqa: ARG002
         """Disconnect: it is read no more, its secrets are forgotten, a consent is given back. Its readings stay."""
@@ -162,7 +162,7 @@ class Connections(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     def reconnect(self, request: Request, connection: str) -> Response:  # noqa: ARG002
         """Give an account new secrets, which are tried first; it goes on where it stopped."""
         row = tried.reconnect(connection=self.get_object(), **self.body(), by=self.by, clock=timezone.now)
-        return Response(self._fresh(row))
+        return Response(self.fresh(row))
 
     @action(detail=True, methods=["get"], url_path="reconnect-link", serializer_class=ReconnectLinkDocument)
     def reconnect_link(self, request: Request, connection: str) -> Response:  # noqa: ARG002
@@ -193,7 +193,4 @@ class Connections(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     def _after(self, change: Callable[..., None], **more: Any) -> Response:
         row = self.get_object()
         change(connection=row, now=timezone.now(), **more)
-        return Response(self._fresh(row))
-
-    def _fresh(self, row: Connection) -> dict[str, Any]:
-        return self.document(self.reach(Connection.objects.filter(pk=row.pk)).get())
+        return Response(self.fresh(row))
