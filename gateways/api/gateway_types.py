@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from gateways import actions
 from gateways.api.keys import KeyDocument, KeyOwner
-from gateways.models import Gateway, GatewayType
+from gateways.models import GatewayType
 from gateways.oauth import reach, scopes
 from gateways.rest.requests import Body, Document
 
@@ -75,7 +75,7 @@ class GatewayTypes(mixins.ListModelMixin, mixins.RetrieveModelMixin, KeyOwner):
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         if self.caller.user is None:
             return rows
-        return rows.filter(pk__in=reach.gateways(self.caller, Gateway.objects.all()).values("gateway_type"))
+        return rows.filter(pk__in=reach.gateways(self.caller).values("gateway_type"))
 
     def create(self, request: Request) -> Response:  # noqa: ARG002
         """Make the type that Sourceful has defined; with a global key it gets its pending key."""

@@ -92,10 +92,8 @@ class GatewayKeys(_Keys):
     partner_path = "gateway__partner"
 
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        gateways = Gateway.objects.filter(partner=self.caller.partner, serial=self.kwargs["gateway"])
-        if self.caller.user is not None:
-            gateways = gateways.none()
-        return rows.filter(gateway=get_object_or_404(reach.gateways(self.caller, gateways)))
+        known = reach.gateways(self.caller) if self.caller.user is None else Gateway.objects.none()
+        return rows.filter(gateway=get_object_or_404(known, serial=self.kwargs["gateway"]))
 
 
 class TypeKeys(_Keys):

@@ -14,8 +14,9 @@ from gateways.oauth import grants
 from gateways.oauth.tokens import Caller
 
 
-def gateways(caller: Caller, rows: QuerySet[Gateway]) -> QuerySet[Gateway]:
-    """Keep the gateways that a caller may know of."""
+def gateways(caller: Caller, rows: QuerySet[Gateway] | None = None) -> QuerySet[Gateway]:
+    """Return the gateways that a caller may know of, all of its partner's or of these."""
+    rows = (Gateway.objects.all() if rows is None else rows).filter(partner=caller.partner)
     if caller.user is not None:
         return rows.filter(
             owner=caller.user, grants__client=caller.client, grants__user=caller.user, grants__ended_at=None
@@ -25,9 +26,9 @@ def gateways(caller: Caller, rows: QuerySet[Gateway]) -> QuerySet[Gateway]:
     return rows
 
 
-def with_readings(caller: Caller, rows: QuerySet[Gateway]) -> QuerySet[Gateway]:
-    """Keep the gateways whose readings a caller may see."""
-    known = gateways(caller, rows)
+def with_readings(caller: Caller) -> QuerySet[Gateway]:
+    """Return the gateways whose readings a caller may see."""
+    known = gateways(caller)
     return known.filter(system__shown=True) if is_partners_own(caller) else known
 
 

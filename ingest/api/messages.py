@@ -12,7 +12,6 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from gateways.models import Gateway
 from gateways.oauth import reach, scopes
 from gateways.rest.problems import conflict
 from gateways.rest.requests import Document, PageQuery
@@ -91,8 +90,7 @@ class Messages(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     lookup_value_regex = MESSAGE_ID
 
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        gateways = reach.gateways(self.caller, Gateway.objects.filter(partner=self.caller.partner))
-        return rows.filter(gateway__in=gateways).select_related("gateway__partner", "der")
+        return rows.filter(gateway__in=reach.gateways(self.caller)).select_related("gateway__partner", "der")
 
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, message: str) -> Response:  # noqa: ARG002
@@ -114,6 +112,6 @@ class Attempts(mixins.ListModelMixin, Resource):
     newest_first = True
 
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        gateways = reach.gateways(self.caller, Gateway.objects.filter(partner=self.caller.partner))
-        message = get_object_or_404(Message.objects.filter(gateway__in=gateways), pk=self.kwargs["message"])
+        known = Message.objects.filter(gateway__in=reach.gateways(self.caller))
+        message = get_object_or_404(known, pk=self.kwargs["message"])
         return rows.filter(message=message)

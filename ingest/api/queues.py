@@ -67,8 +67,7 @@ class Queues(Resource):
     queries: ClassVar = {"list": QueueQuery}
 
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        gateways = Gateway.objects.filter(partner=self.caller.partner)
-        return rows.filter(gateway__in=reach.gateways(self.caller, gateways))
+        return rows.filter(gateway__in=reach.gateways(self.caller))
 
     def narrow(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         true_of = {"held": Q(held_at__isnull=False), "failing": Q(failures__gt=0), "waits": Q(waiting__gt=0)}

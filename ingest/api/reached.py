@@ -23,7 +23,7 @@ _MEASURED = (
 def systems(caller: Caller, rows: QuerySet[System]) -> QuerySet[System]:
     """Keep the systems that a caller may know of; the partner's own backend knows also those without a gateway."""
     mine = rows.filter(connection__partner=caller.partner)
-    return mine if reach.is_partners_own(caller) else mine.filter(gateway__in=reach.gateways(caller, _gateways(caller)))
+    return mine if reach.is_partners_own(caller) else mine.filter(gateway__in=reach.gateways(caller))
 
 
 def accounts(caller: Caller, rows: QuerySet[Connection]) -> QuerySet[Connection]:
@@ -44,7 +44,7 @@ def shared(caller: Caller, rows: QuerySet[Der]) -> QuerySet[Der]:
 
 def gateway(caller: Caller, serial: str) -> Gateway:
     """Return a gateway that a caller may know of. Raises Http404."""
-    return get_object_or_404(reach.gateways(caller, _gateways(caller)), serial=serial)
+    return get_object_or_404(reach.gateways(caller), serial=serial)
 
 
 def one_der(found: QuerySet[Der], sn: str, gateway: str) -> Der:
@@ -64,7 +64,7 @@ def measured_der(caller: Caller, sn: str, gateway: str) -> tuple[Der, Gateway]:
 
     Raises as `one_der`, and Problem where a homeowner has not agreed to it.
     """
-    homes = reach.with_readings(caller, _gateways(caller))
+    homes = reach.with_readings(caller)
     # Pages are many and DERs have columns enough to show in the time a page takes.
     rows = Der.objects.filter(system__gateway__in=homes).only(*_MEASURED)
     der = one_der(shared(caller, rows), sn, gateway)
@@ -73,7 +73,7 @@ def measured_der(caller: Caller, sn: str, gateway: str) -> tuple[Der, Gateway]:
 
 def measured_home(caller: Caller, gateway: str) -> tuple[System, Gateway]:
     """Return the system of a gateway of which a caller may see readings, and that. Raises as `measured_der`."""
-    homes = reach.with_readings(caller, _gateways(caller))
+    homes = reach.with_readings(caller)
     rows = System.objects.select_related("gateway__partner", "gateway__gateway_type", "connection")
     system = get_object_or_404(rows.filter(gateway__in=homes), gateway__serial=gateway)
     return system, _agreed(caller, system)
@@ -86,7 +86,3 @@ def _agreed(caller: Caller, system: System) -> Gateway:
     if caller.user and not reach.agreed(caller, gateway, scopes.TELEMETRY_READ):
         raise too_narrow(scopes.TELEMETRY_READ)
     return gateway
-
-
-def _gateways(caller: Caller) -> QuerySet[Gateway]:
-    return Gateway.objects.filter(partner=caller.partner)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
-from gateways.models import Gateway, Partner
+from gateways.models import Partner
 from gateways.oauth import reach
 from gateways.oauth.tokens import Caller
 from gateways.rest.problems import Problem
@@ -80,8 +80,7 @@ class Device:
 
 def of_partner(caller: Caller, *, with_readings: bool = False) -> QuerySet[System]:
     """Return the systems that a caller reaches, of accounts that can be asked or that wait for their owner."""
-    reached = reach.with_readings if with_readings else reach.gateways
-    homes = reached(caller, Gateway.objects.filter(partner=caller.partner))
+    homes = reach.with_readings(caller) if with_readings else reach.gateways(caller)
     rows = System.objects.filter(
         gateway__in=homes, gone_at=None, connection__status__in=[_Status.ACTIVE, _Status.NEEDS_RECONNECT]
     )
