@@ -24,11 +24,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
 
 
 def cell(value: Any) -> Any:
-    """Return a value as a cell: a text that would be taken for a formula is told to be a text by a '."""
+    """Return a value as a cell, spelled as in JSON: a text that would be taken for a formula gets a ' in front."""
     if isinstance(value, str):
         return f"'{value}" if value.startswith(_FORMULA) else value
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, datetime):
-        return value.isoformat()
+        return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, (list, tuple, dict)):
         return cell(orjson.dumps(value).decode())
     return value

@@ -124,8 +124,19 @@ def _(error: VaultError) -> Problem:
 
 
 @problem_of.register
+def _(error: exceptions.UnsupportedMediaType) -> Problem:
+    return Problem("unsupported-media-type", f"{error.detail} Send JSON, with `Content-Type: application/json`.")
+
+
+@problem_of.register
+def _(error: exceptions.NotAcceptable) -> Problem:
+    known = ", ".join(renderer.media_type for renderer in error.available_renderers or ())
+    return Problem("not-acceptable", f"There is no such form of this here; there are {known}.")
+
+
+@problem_of.register
 def _(error: exceptions.APIException) -> Problem:
-    """Tell what the framework itself refuses: 401, 405, 406, 415 and bodies that do not parse."""
+    """Tell what the framework itself refuses: 401, 405 and bodies that do not parse."""
     slug = _SLUGS.get(error.status_code, "invalid-request")
     challenge = getattr(error, "auth_header", None)
     headers = {"WWW-Authenticate": challenge} if challenge else {}
@@ -135,9 +146,7 @@ def _(error: exceptions.APIException) -> Problem:
 _SLUGS = {
     401: "unauthorized",
     405: "method-not-allowed",
-    406: "not-acceptable",
     413: "too-large",
-    415: "unsupported-media-type",
 }
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 from django.utils.functional import Promise
+from rest_framework import serializers
 from rest_framework.renderers import BaseRenderer
 
 from gateways.spreadsheets import table
@@ -32,22 +33,36 @@ class Csv(BaseRenderer):
         response = (context or {}).get("response")
         if response is not None and response.status_code >= 400:
             return Json().render(data)
-        return as_table(data["data"] if isinstance(data, Mapping) and "data" in data else [data] if data else [])
+        if data is None:
+            return b""
+        document = context["view"].get_serializer() if context else None
+        return as_table(data["data"], _of_rows(document)) if "data" in data else as_table([data], document)
 
 
-def as_table(rows: list[Mapping[str, Any]]) -> bytes:
-    """Return rows as CSV; columns in the order in which they first appear."""
-    flat = [dict(_flat(row)) for row in rows]
-    columns = list(dict.fromkeys(name for row in flat for name in row))
-    return table(columns, ([row.get(name) for name in columns] for row in flat))
+def as_table(rows: Sequence[Mapping[str, Any]], document: Any) -> bytes:
+    """Return rows as CSV. The columns are those of the document, on every page the same."""
+    columns = list(_columns(document))
+    return table([".".join(path) for path in columns], ([_at(row, path) for path in columns] for row in rows))
 
 
-def _flat(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in row.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
+def _of_rows(document: Any) -> Any:
+    """Return what describes a row: the document itself, or that of its `data`."""
+    listed = document.fields.get("data")
+    return listed.child if isinstance(listed, serializers.ListSerializer) else document
+
+
+def _columns(document: Any) -> Iterator[tuple[str, ...]]:
+    for name, field in document.fields.items():
+        if isinstance(field, serializers.Serializer):
+            yield from ((name, *inner) for inner in _columns(field))
         else:
-            yield f"{prefix}{name}", value
+            yield (name,)
+
+
+def _at(row: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        row = row.get(name) if row else None
+    return row
 
 
 def _plain(value: Any) -> Any:

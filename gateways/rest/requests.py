@@ -16,11 +16,23 @@ UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 """ids in addresses"""
 
 
-class _Strict(serializers.Serializer[Any]):
-    """Refuses names it does not know."""
+_FEW = 20
 
+
+class _Strict(serializers.Serializer[Any]):
+    """Refuses names it does not know, and says which values there are where they are few."""
+
+    default_error_messages = {"invalid": "Send a JSON object."}
     ignored: ClassVar[frozenset[str]] = frozenset()
     example: ClassVar[Mapping[str, Any]] = {}
+
+    def get_fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = super().get_fields()
+        for field in (getattr(field, "child", field) for field in fields.values()):
+            if isinstance(field, serializers.ChoiceField) and len(field.choices) <= _FEW:
+                known = ", ".join(map(str, field.choices))
+                field.error_messages["invalid_choice"] = f'There is no "{{input}}" here; there are {known}.'
+        return fields
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping) and (unknown := set(data) - set(self.fields) - self.ignored):

@@ -125,6 +125,10 @@ class Telemetry(Signed):
     pagination_class = TelemetryPages
     queries: ClassVar = {"list": TelemetryQuery}
 
+    def get_serializer_class(self) -> type[Document]:
+        """Return what describes a row of the answer."""
+        return PointDocument if self.query["resolution"] == RAW else BucketDocument
+
     @extend_schema(responses=_ROWS)
     def list(self, request: Request, sn: str) -> Response:
         """Return a page of points or buckets of a window of up to 31 days, oldest first.

@@ -77,6 +77,27 @@ def test_a_list_is_a_table_where_that_is_asked_for():
     header, row = table.content.decode("utf-8-sig").splitlines()
     assert header.startswith("id,name,type")
     assert row.startswith(f"{gateway.serial},'=HYPERLINK(1),")
+    assert ",created,false,false,," in row
+
+
+def test_a_table_has_the_same_columns_on_every_page_also_on_an_empty_one():
+    gateway = factories.gateway()
+    api = backend(gateway.partner, "events:read")
+    columns = "sequence,at,name,actor,subject,data,hash,previous_hash"
+    header, *rows = api.get("events", {"format": "csv"}).content.decode("utf-8-sig").splitlines()
+    assert header == columns
+    assert any(',"{""public_key"":""' in row for row in rows)
+    assert all(",2026-06-15T12:00:00Z," in row for row in rows)
+    assert api.get("events", {"format": "csv", "after": 99}).content.decode("utf-8-sig").splitlines() == [columns]
+
+
+def test_what_is_refused_says_what_there_is_instead():
+    api = backend()
+    assert "created, registered, owned" in api.get("gateways", {"status": "happy"}).json()["detail"]
+    assert "application/json, text/csv" in api.get("gateways", headers={"Accept": "text/html"}).json()["detail"]
+    form = api.browser.post("/api/v1/gateways", {"type": "acme"})
+    assert (form.status_code, "Content-Type: application/json" in form.json()["detail"]) == (415, True)
+    assert api.post("gateways", ["acme"]).json()["detail"] == "Send a JSON object."
 
 
 def test_what_a_client_has_already_is_not_sent_again():

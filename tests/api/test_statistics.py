@@ -167,4 +167,4 @@ def test_statistics_are_a_table_where_that_is_asked_for(villa):
     assert lines[0] == (
         "start,end,generation_wh,import_wh,export_wh,charge_wh,discharge_wh,consumption_wh,soc,complete"
     )
-    assert lines[1].endswith(",4000.0,10.0,2950.0,700.0,0.0,360.0,0.5,True")
+    assert lines[1].endswith(",4000.0,10.0,2950.0,700.0,0.0,360.0,0.5,true")
