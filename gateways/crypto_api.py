@@ -192,7 +192,7 @@ def _(error: crypto.Unsignable) -> problems.Problem:
 
 @problems.problem_of.register
 def _(error: crypto.NoKey) -> problems.Problem:
-    return problems.conflict(str(error), slug="no-key")
+    return problems.conflict(str(error), slug="gateway-without-key")
 
 
 _SAID = {404: "Gateway not found", 405: "Method not allowed"}

@@ -13,13 +13,9 @@ from typing import Any
 import orjson
 from django.conf import settings
 
-from gateways import jwks, queries, vault
+from gateways import crypto, jwks, vault
 from gateways.models import Gateway
 from ingest import sen
-
-
-class NoKey(Exception):
-    """Nothing signs for the gateway now. Its text says why and what to do."""
 
 
 def signed(document: Mapping[str, Any], *, gateway: Gateway, subject: str, now: datetime, sn: str = "") -> bytes:
@@ -27,14 +23,11 @@ def signed(document: Mapping[str, Any], *, gateway: Gateway, subject: str, now: 
 
     `subject` is what it is about, such as "telemetry". Raises NoKey, VaultError.
     """
-    key = queries.active_keys([gateway.pk]).get(gateway.pk)
-    if key is None:
-        raise NoKey(queries.why_no_key(gateway))
-    public_key, uri = key
+    key = crypto.signing_key(gateway)
     claims = {"iss": settings.PUBLIC_URL, "iat": int(now.timestamp()), "sub": gateway.serial, **document}
-    parts = _header(gateway, subject, sn, public_key), claims
+    parts = _header(gateway, subject, sn, key.public_key), claims
     signing = b".".join(jwks.base64url(orjson.dumps(part, option=orjson.OPT_UTC_Z)) for part in parts)
-    return signing + b"." + jwks.base64url(vault.signer_for(uri, public_key).sign(signing))
+    return signing + b"." + jwks.base64url(vault.signer_for(key.uri, key.public_key).sign(signing))
 
 
 def _header(gateway: Gateway, subject: str, sn: str, public_key: str) -> dict[str, str]:

@@ -68,9 +68,9 @@ TYPES = (
     ),
     ProblemType("serial-ambiguous", 409, "This cannot be done now", "Name the gateway as well (`gateway=`)."),
     ProblemType(
-        "gateway-without-key", 409, "This cannot be done now", "Ask for JSON, or activate a key of the gateway first."
+        "gateway-without-key", 409, "This cannot be done now",
+        "The gateway has no active key: rotate, register, activate; or ask for what is not signed.",
     ),
-    ProblemType("no-key", 409, "This cannot be done now", "The gateway has no active key: rotate, register, activate."),
     ProblemType(
         "inception-refused", 409, "This cannot be done now", "Rehearse the inception; SEN may know another wallet."
     ),

@@ -11,8 +11,6 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.response import Response
 
 from gateways.models import Gateway
-from gateways.rest import problems
-from gateways.rest.problems import Problem
 from gateways.rest.views import Endpoint
 from ingest import provenance
 
@@ -46,8 +44,3 @@ class Signed(Compressed, abstract=True):
             document = response.data
             response.data = provenance.signed(document, gateway=gateway, subject=subject, sn=sn, now=timezone.now())
         return response
-
-
-@problems.problem_of.register
-def _(error: provenance.NoKey) -> Problem:
-    return problems.conflict(str(error), slug="gateway-without-key")
