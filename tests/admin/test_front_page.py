@@ -137,8 +137,9 @@ def test_the_sidebar_shows_what_the_user_may_see(viewer: Client, superuser: Clie
     def titles(client: Client) -> list[str]:
         return [group.get("title", "") for group in home(client).context["sidebar_navigation"]]
 
-    assert titles(viewer) == ["", "Fleet", "Homeowners", "Join flows", "Delivery", "SEN", "Partner"]
-    assert titles(superuser) == ["", "Fleet", "Homeowners", "Join flows", "Delivery", "SEN", "Partner", "Installation"]
+    theirs = ["", "Fleet", "Homeowners", "Join flows", "Delivery", "Webhooks", "SEN", "API", "Partner"]
+    assert titles(viewer) == theirs
+    assert titles(superuser) == [*theirs, "Installation"]
 
 
 def test_deliveries_are_counted_by_minute_and_partner(fleet: Fleet, stranger: Fleet) -> None:

@@ -10,7 +10,19 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connection, transaction
 from django.db.models import UniqueConstraint
 
-from gateways.models import Coordinates, Event, Gateway, GatewayKey, GatewayType, Membership, Partner, Wallet
+from gateways.models import (
+    Client,
+    Coordinates,
+    Event,
+    Gateway,
+    GatewayGrant,
+    GatewayKey,
+    GatewayType,
+    IdempotentRequest,
+    Membership,
+    Partner,
+    Wallet,
+)
 from tests.gateways.lives import LATER, NOW, OTHER_WALLET, WALLET, gateway_at
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +67,38 @@ def copy_event(rows):
     add(Event, **fields | {"id": None})
 
 
+def make_client(rows, **values):
+    fields = {"partner": rows.partner, "client_type": "confidential", "authorization_grant_type": "client-credentials"}
+    return Client.objects.create(**fields | values)
+
+
+def change_client(rows, **values):
+    change(make_client(rows), **values)
+
+
+def give_twice(rows):
+    given = {"client": make_client(rows), "gateway": rows.gateway, "user": rows.membership.user, "scopes": []}
+    GatewayGrant.objects.create(**given, given_at=NOW, ended_at=LATER)
+    GatewayGrant.objects.create(**given, given_at=LATER)
+    add(GatewayGrant, **given, given_at=LATER)
+
+
+def ask_twice(rows):
+    asked = {"client": make_client(rows), "key": "k", "created_at": NOW}
+    IdempotentRequest.objects.create(**asked)
+    add(IdempotentRequest, **asked)
+
+
 BROKEN = {
+    "client_always_asks": [lambda rows: change_client(rows, skip_authorization=True)],
+    "client_backend_has_secret": [lambda rows: change_client(rows, client_type="public")],
+    "client_grant_type": [
+        lambda rows, grant=grant: change_client(rows, authorization_grant_type=grant)
+        for grant in ("password", "implicit", "")
+    ],
+    "client_may_ask": [lambda rows: change_client(rows, requests_per_minute=0)],
+    "client_purpose": [lambda rows: change_client(rows, purpose="curiosity")],
+    "client_secret_hashed": [lambda rows: change_client(rows, hash_client_secret=False)],
     "coordinates_latitude": [
         lambda rows: change(rows.coordinates, latitude="90.000001"),
         lambda rows: change(rows.coordinates, latitude="-91"),
@@ -70,6 +113,7 @@ BROKEN = {
     ],
     "coordinates_source": [lambda rows: change(rows.coordinates, source="rumor")],
     "event_sequence": [copy_event],
+    "gateway_grant_once": [give_twice],
     "gateway_located_has_coordinates": [
         lambda rows, status=status: change(rows.gateway, coordinates=None, status=status)
         for status in ("located", "active", "suspended")
@@ -108,6 +152,7 @@ BROKEN = {
         for prefix in ("", "ac me", "=acme", "-acme", "acme\n", "a:b", "a|b", "a.b", "a/b", "å")
     ],
     "gateway_type_strategy": [lambda rows: change(rows.type, key_strategy="none")],
+    "idempotent_request_once": [ask_twice],
     "key_active_is_registered": [lambda rows: change(rows.key, registered_at=None)],
     "key_banned_has_reason": [
         lambda rows: change(rows.key, state="banned", ended_at=NOW),
