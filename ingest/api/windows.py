@@ -69,7 +69,7 @@ class WindowQuery(Query):
     )
     to = Moment(required=False, help_text="End, not included, in the same forms. Default: now.")
     limit = serializers.IntegerField(
-        min_value=1, max_value=5000, default=1000, help_text="Rows of a page at most; points can be fewer."
+        min_value=1, max_value=5000, default=5000, help_text="Rows of a page at most; points can be fewer."
     )
     cursor = serializers.CharField(
         default="", allow_blank=True, max_length=500, trim_whitespace=False,
