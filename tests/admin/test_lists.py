@@ -19,7 +19,10 @@ from ingest.models import Connection, Der, GatewayQueue, Message, PullRun, Syste
 from tests import factories
 from tests.admin.conftest import Fleet
 from tests.admin.pages import act, address, listed
+from tests.admin.standing import fleet, standing, stranger
 from tests.admin.test_scope import MODELS, name
+
+__all__ = ["fleet", "standing", "stranger"]
 
 
 def queries(client: Client, model: type[Model]) -> int:
@@ -68,7 +71,7 @@ def test_a_gateway_is_found_by_serial_wallet_key_system_and_device(viewer: Clien
 def test_an_account_is_found_by_the_serial_of_its_device(viewer: Client, fleet: Fleet) -> None:
     account = Connection.objects.get(partner=fleet.partner)
     factories.connection(fleet.partner)
-    assert listed(viewer, Connection, q=Der.objects.get().sn) == [account]
+    assert listed(viewer, Connection, q=fleet.gateway.system.ders.get().sn) == [account]
 
 
 def test_filters_answer_questions_of_support(viewer: Client, fleet: Fleet) -> None:
@@ -143,11 +146,11 @@ def test_an_accounts_links_lead_to_its_own_rows(viewer: Client, fleet: Fleet) ->
     links = dict(viewer.get(address(Connection, "change", account.pk)).context["links"])
     assert {row.connection for row in viewer.get(links["Systems"]).context["cl"].result_list} == {account}
     assert {row.connection for row in viewer.get(links["Pulls"]).context["cl"].result_list} == {account}
-    assert PullRun.objects.count() == 1
+    assert PullRun.objects.filter(connection=account).count() == 1
 
 
 def test_readings_are_shown_by_day_and_page(viewer: Client, fleet: Fleet) -> None:
-    der = Der.objects.get()
+    der = fleet.gateway.system.ders.get()
     page = viewer.get(f"/admin/ingest/der/{der.pk}/readings/", {"since": "2020-01-01", "until": "2020-01-02"})
     assert "No readings in these days" in page.content.decode()
     wrong = viewer.get(f"/admin/ingest/der/{der.pk}/readings/", {"since": "2020-01-02", "until": "yesterday"})

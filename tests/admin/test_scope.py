@@ -16,6 +16,9 @@ from gateways.models import Event, Gateway, GatewayType, Membership, Partner
 from ingest.models import BudgetUse, Der, Heartbeat, Message, Reading, Tally
 from tests import factories
 from tests.admin.pages import act, address, chosen, listed
+from tests.admin.standing import fleet, standing, stranger
+
+__all__ = ["fleet", "standing", "stranger"]
 
 REGISTRY: dict[type[Model], Any] = dict(admin.site._registry)
 MODELS = list(REGISTRY)
