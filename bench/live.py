@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 import time
 from collections.abc import Iterator
@@ -11,12 +10,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.test import Client
-from django.utils import timezone
 
 import bench.portal  # noqa: F401  before the models
 from bench import role
 from gateways.models import Partner
-from gateways.oauth import clients, scopes
+from gateways.oauth import scopes
 from ingest import vendors
 from ingest.readings import DerKey, Kind, Reading
 from ingest.vendors.base import (
@@ -34,6 +32,7 @@ from ingest.vendors.base import (
     Window,
 )
 from ingest.vendors.http import read_json
+from tests.api import calling
 
 _HOUR = timedelta(hours=1)
 
@@ -75,18 +74,8 @@ def answer(*, ask: list[str]) -> dict[str, float]:
 
 
 def _token() -> str:
-    from oauth2_provider.models import AccessToken, set_token_value  # noqa: PLC0415  after Django is set up
-
     partner = Partner.objects.create(name="Bench", slug="bench", environment=Partner.Environment.PRODUCTION)
-    client, _secret = clients.create_backend(
-        partner=partner, name="Bench", allowed_scopes=[scopes.PASSTHROUGH], by="bench", now=timezone.now(),
-        requests_per_minute=100_000,
-    )  # fmt: skip
-    token = secrets.token_urlsafe(24)
-    row = AccessToken(application=client, expires=timezone.now() + _HOUR, scope=scopes.PASSTHROUGH)
-    set_token_value(row, token)
-    row.save()
-    return token
+    return calling.backend(partner, scopes.PASSTHROUGH, requests_per_minute=100_000).token
 
 
 if __name__ == "__main__":

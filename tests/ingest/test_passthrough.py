@@ -186,6 +186,20 @@ def test_questions_run_beside_each_other_and_one_that_breaks_harms_no_other():
     assert fanout.ask({}, until=time.monotonic()) == {}
 
 
+def test_nobody_waits_for_a_question_that_is_late():
+    told, answered = threading.Event(), threading.Event()
+
+    def late() -> None:
+        told.wait(timeout=10)
+        answered.set()
+
+    answers = fanout.ask({1: late, 2: str}, until=time.monotonic() + 0.2)
+    assert not answered.is_set()  # it is under way still
+    told.set()
+    assert answers[2] == ""
+    assert getattr(answers[1], "slug", "") == "vendor-too-slow"
+
+
 def test_callers_that_wait_for_vendors_leave_threads_to_everybody_else(monkeypatch):
     monkeypatch.setattr(fanout, "_CALLERS", threading.BoundedSemaphore(1))
     until = time.monotonic() + 15
