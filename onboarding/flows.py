@@ -5,15 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from urllib.parse import parse_qsl, urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.urls import reverse
-from django.utils.encoding import iri_to_uri
 
-from gateways import events
+from gateways import events, redirect_uris
 from gateways.events import By
 from gateways.models import Partner
 from gateways.vault.fields import sealed_field
@@ -95,28 +93,8 @@ def key_scheme(vendor: str) -> AuthScheme | None:
 
 def check_redirect_uri(uri: str, partner: Partner) -> None:
     """Refuse what is not one exact address of a page: https, http for sandbox partners only. Raises ValidationError."""
-    try:
-        parts = urlsplit(uri)
-        host, _port = parts.hostname, parts.port
-    except ValueError as error:
-        msg = "The redirect URI is no address of a page."
-        raise ValidationError(msg) from error
-    allowed = {"https", "http"} if partner.environment == Partner.Environment.SANDBOX else {"https"}
-    if parts.scheme not in allowed or not uri.startswith(f"{parts.scheme}://") or not host:
-        msg = "The redirect URI begins with https:// and the name of your site; http:// is for sandbox partners."
-        raise ValidationError(msg)
-    # A comma or semicolon in the site's name would end its entry in our pages' security policy.
-    if set("@,;") & set(parts.netloc) or set("#*\\") & set(uri):
-        msg = (
-            "The redirect URI is one exact address: a site's name as it is, no user name, no #, no * and no backslash."
-        )
-        raise ValidationError(msg)
-    if iri_to_uri(uri) != uri:
-        msg = "Write the redirect URI as it is sent: other letters as %C3%A5, the site's name in its xn-- form."
-        raise ValidationError(msg)
-    if taken := ANSWERS & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}:
-        msg = f"We add {', '.join(sorted(taken))} to the redirect URI ourselves: leave it out."
-        raise ValidationError(msg)
+    schemes = {"https", "http"} if partner.environment == Partner.Environment.SANDBOX else {"https"}
+    redirect_uris.check(uri, schemes=schemes, answers=ANSWERS)
 
 
 def _check_vendors(chosen: Mapping[str, VendorCredential | None], partner: Partner) -> None:

@@ -11,7 +11,7 @@ from django.db import transaction
 from oauth2_provider.generators import generate_client_secret
 from oauth2_provider.models import get_access_token_model, get_grant_model, get_refresh_token_model
 
-from gateways import events
+from gateways import events, redirect_uris
 from gateways.events import By
 from gateways.models import Client, Partner
 from gateways.oauth import scopes
@@ -19,6 +19,7 @@ from gateways.rest import versions
 
 _RATE = 600
 _SANDBOX = Partner.Environment.SANDBOX
+_ANSWERS = frozenset({"code", "state", "iss", "error", "error_description", "error_uri"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -137,9 +138,10 @@ def _redirects(partner: Partner, uris: Collection[str]) -> str:
     known = " ".join(uris).split()
     for uri in known:
         try:
-            parts = urlsplit(uri)
-        except ValueError as error:
-            raise ValidationError({"redirect_uris": f"{uri} is no address."}) from error
+            redirect_uris.check(uri, schemes={"https", "http"}, answers=_ANSWERS)
+        except ValidationError as error:
+            raise ValidationError({"redirect_uris": [f"{uri}: {text}" for text in error.messages]}) from error
+        parts = urlsplit(uri)
         if parts.scheme == "http" and not (partner.environment == _SANDBOX and parts.hostname in _LOOPBACK):
             msg = f"{uri} has to begin with https://; only in the sandbox, and to localhost, http:// will do."
             raise ValidationError({"redirect_uris": msg})

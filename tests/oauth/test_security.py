@@ -72,6 +72,11 @@ def test_the_port_of_ones_own_machine_is_free_and_that_of_no_other(world):
         ("sandbox", "https://app.example/cb#part"),
         ("sandbox", "https://["),
         ("sandbox", "com.example.app:/cb"),
+        ("sandbox", "https://bank.example@evil.example/cb"),
+        ("sandbox", "https://bank.example\\@evil.example/cb"),
+        ("sandbox", "https://app.example;script-src/cb"),
+        ("sandbox", "https://app.example/cb?iss=https://bank.example"),
+        ("sandbox", "https://app.example:99999/cb"),
         ("sandbox", ""),
     ],
 )
