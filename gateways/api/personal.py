@@ -19,7 +19,7 @@ from gateways.api.gateways import GATEWAY_ID
 from gateways.models import Coordinates, Gateway
 from gateways.oauth import reach, scopes
 from gateways.rest.problems import Problem
-from gateways.rest.requests import Body, Document
+from gateways.rest.requests import Body, Document, Time
 from gateways.rest.views import Resource
 
 
@@ -42,9 +42,7 @@ class CoordinatesBody(Body):
     latitude = serializers.DecimalField(max_digits=None, decimal_places=None, help_text="Degrees, north positive.")
     longitude = serializers.DecimalField(max_digits=None, decimal_places=None, help_text="Degrees, east positive.")
     source = serializers.ChoiceField(choices=Coordinates.Source.choices, default=Coordinates.Source.TYPED.value)  # type: ignore[assignment]  # the body's
-    consented_at = serializers.DateTimeField(
-        default=None, allow_null=True, help_text="When the homeowner agreed to the place being kept."
-    )
+    consented_at = Time(default=None, allow_null=True, help_text="When the homeowner agreed to the place being kept.")
 
     example: ClassVar = {"latitude": "59.329300", "longitude": "18.068600"}
 

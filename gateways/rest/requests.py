@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError as ModelError
@@ -39,6 +40,17 @@ class _Strict(serializers.Serializer[Any]):
             known = ", ".join(sorted(self.fields)) or "none"
             raise serializers.ValidationError(dict.fromkeys(unknown, f"There is no such name here; known: {known}."))
         return super().to_internal_value(data)
+
+
+class Time(serializers.DateTimeField):
+    """A time in ISO 8601 with its offset: without one nobody knows whose it is."""
+
+    default_error_messages = {"invalid": "Give a time as ISO 8601 with Z or an offset, as 2026-06-15T12:00:00Z."}
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if value.tzinfo is None:
+            self.fail("invalid")
+        return super().enforce_timezone(value)
 
 
 class OfPartner(serializers.SlugRelatedField[Any]):

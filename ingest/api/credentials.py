@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from gateways.oauth import scopes
 from gateways.rest.authentication import too_narrow
-from gateways.rest.requests import Body, Document, PageQuery, Query
+from gateways.rest.requests import Body, Document, PageQuery, Query, Time
 from gateways.rest.views import Resource
 from ingest import connections, credentials, tried, vendors
 from ingest.models import VendorCredential
@@ -46,7 +46,7 @@ class NewCredentialBody(Body):
     )
     name = serializers.CharField(max_length=100, help_text="For your own staff.")
     secrets = secrets_field()
-    expires_at = serializers.DateTimeField(default=None, allow_null=True, help_text="If the vendor says so.")
+    expires_at = Time(default=None, allow_null=True, help_text="If the vendor says so.")
 
     example: ClassVar = {
         "vendor": "solis", "type": "apikeysecret", "name": "Fleet",
@@ -56,7 +56,7 @@ class NewCredentialBody(Body):
 
 class CredentialChanges(Body):
     name = serializers.CharField(max_length=100, required=False)
-    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+    expires_at = Time(required=False, allow_null=True)
     secrets = secrets_field(required=False)
 
     example: ClassVar = {"secrets": {"key_id": "1300386381676", "key_secret": "…"}, "expires_at": None}

@@ -43,6 +43,10 @@ class DerEnergyDocument(Measured):
         "quality": "measured", "complete": True,
     }  # fmt: skip
 
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        return {"sn": fields["sn"], "kind": fields["kind"]} | fields  # first also in a table
+
 
 class EnergyDocument(Document):
     """A day of a home, and of each of its DERs."""

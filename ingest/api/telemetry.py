@@ -83,7 +83,7 @@ class Measured(Document):
     soc = serializers.FloatField(allow_null=True, required=False, help_text="Of a battery: the last, 0 to 1.")
     points = serializers.IntegerField(help_text="How many readings end in it.")
     quality = serializers.ChoiceField(choices=list(Quality), allow_null=True, help_text="The worst of them.")
-    complete = serializers.BooleanField(help_text="Whether all of it was read at the vendor; until then it may grow.")
+    complete = serializers.BooleanField(help_text="Whether it is over, and read at the vendor: until then it may grow.")
 
     example: ClassVar = {
         "power_w": -1500.0, "generation_wh": 375.0, "points": 3, "quality": "measured", "complete": True,
@@ -97,6 +97,10 @@ class BucketDocument(Measured):
     end = serializers.IntegerField(help_text="Unix milliseconds.")
 
     example: ClassVar = {"start": 1781524800000, "end": 1781525700000, **Measured.example}
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        return {"start": fields["start"], "end": fields["end"]} | fields  # first also in a table
 
 
 _ROWS = PolymorphicProxySerializer(

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from gateways.oauth import scopes
 from gateways.rest.authentication import HasScope, IsPartnersOwn
-from gateways.rest.requests import Document, PageQuery, Query
+from gateways.rest.requests import Document, PageQuery, Query, Time
 from gateways.rest.views import Resource
 from ingest import vendors
 from onboarding import funnel
@@ -27,7 +27,7 @@ _STATES = (
 
 class _Which(Query):
     vendor = serializers.ChoiceField(choices=list(vendors.VENDORS), required=False)
-    since = serializers.DateTimeField(required=False, source="created_at__gte", help_text="Begun then or later.")
+    since = Time(required=False, source="created_at__gte", help_text="Begun then or later.")
 
 
 class JourneyQuery(_Which, PageQuery):

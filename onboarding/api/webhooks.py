@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from gateways import events
 from gateways.oauth import scopes
-from gateways.rest.requests import Body, Document, PageQuery
+from gateways.rest.requests import Body, Document, PageQuery, Time
 from gateways.rest.views import Resource
 from onboarding.models import WebhookDelivery, WebhookEndpoint
 from onboarding.webhooks import deliveries, endpoints, sending
@@ -83,7 +83,7 @@ class ReplayBody(Body):
     """Either of the two."""
 
     after = serializers.IntegerField(min_value=0, max_value=2**63 - 1, required=False, help_text="A sequence.")
-    since = serializers.DateTimeField(required=False)
+    since = Time(required=False)
 
     example: ClassVar = {"after": 1741}
 
@@ -103,7 +103,7 @@ class WebhookDocument(Document):
     failing_since = serializers.DateTimeField(allow_null=True)
     failures = serializers.IntegerField(help_text="Tries that failed since the last success.")
     last_error = serializers.CharField()
-    last_try_at = serializers.DateTimeField()
+    last_try_at = serializers.DateTimeField(help_text="Before the first try: when it was made.")
     last_success_at = serializers.DateTimeField(allow_null=True)
     next_try_at = serializers.DateTimeField(source="due_at", help_text="If something waits then.")
     previous_secret_valid_until = serializers.DateTimeField(source="previous_until", allow_null=True)

@@ -98,6 +98,7 @@ def test_what_is_refused_says_what_there_is_instead():
     form = api.browser.post("/api/v1/gateways", {"type": "acme"})
     assert (form.status_code, "Content-Type: application/json" in form.json()["detail"]) == (415, True)
     assert api.post("gateways", ["acme"]).json()["detail"] == "Send a JSON object."
+    assert "an offset" in api.get("journeys", {"since": "2026-06-15T12:00:00"}).json()["detail"]
 
 
 def test_what_a_client_has_already_is_not_sent_again():

@@ -340,6 +340,8 @@ def test_points_are_a_table_where_that_is_asked_for(pv, sen):
     rows = list(csv.DictReader(table.content.decode("utf-8-sig").splitlines()))
     assert [row["W"] for row in rows] == ["-1200", "-1200"]
     assert 'rel="next"' in table["Link"]
+    buckets = sen.get(path(pv), {**WINDOW, "format": "csv", "resolution": "1h"}).content.decode("utf-8-sig")
+    assert buckets.startswith("start,end,power_w,generation_wh,")
 
 
 def test_a_page_is_compressed_for_who_takes_that_and_not_sent_again(pv, sen):
