@@ -19,6 +19,7 @@ _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9_]([a
 _CHARACTERS = re.compile(r"[!-~]+")
 _PORTS = {"https": 443, "http": 80}
 _FIRST_FREE_PORT = 1024  # below it are services of the system, which no webhook is
+_PROTOCOLS = ipaddress.ip_network("192.0.0.0/24")  # RFC 6890; a cloud has the keys of its machines at 192.0.0.192
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 _NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")  # RFC 8215: how they are embedded is a network's own choice
 
@@ -77,7 +78,7 @@ def resolve(site: Site, *, sandbox: bool) -> tuple[str, ...]:
 def is_public(address: Address) -> bool:
     """Return whether an address is one of the internet, and does not stand for an IPv4 address that is none."""
     if isinstance(address, ipaddress.IPv4Address):
-        return address.is_global and not (address.is_multicast or address.is_reserved)
+        return address.is_global and not (address.is_multicast or address.is_reserved or address in _PROTOCOLS)
     if address in _NAT64:
         return is_public(ipaddress.IPv4Address(address.packed[-4:]))
     if not address.is_global or address.is_multicast or address.is_reserved or address.is_site_local:
