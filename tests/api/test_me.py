@@ -11,7 +11,7 @@ from tests import factories
 from tests.api.calling import Api, backend, problem, token_of
 from tests.factories import NOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 def test_a_backend_is_told_what_it_is():

@@ -12,7 +12,7 @@ from ingest.models import PullRun
 from tests import factories
 from tests.api.calling import backend, problem
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 def test_every_vendor_is_listed_those_that_are_only_announced_as_well():

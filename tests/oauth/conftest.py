@@ -1,14 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from django.core.cache import cache
 
+from tests.api.conftest import _nobody_has_asked_yet
 from tests.oauth.world import World
 
-
-@pytest.fixture(autouse=True)
-def _nobody_has_asked_yet():
-    cache.clear()
+__all__ = ["_nobody_has_asked_yet"]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from django.test import Client as Browser
 
 from gateways.oauth import scopes
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 def test_the_metadata_lists_what_is_served_and_nothing_else(settings):
