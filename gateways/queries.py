@@ -47,6 +47,12 @@ def active_keys(gateway_ids: Collection[int]) -> dict[int, tuple[str, str]]:
     return keys | {pk: shared[type_id] for pk, type_id in type_of.items() if type_id in shared}
 
 
+def last_sequence(partner_id: int) -> int:
+    """Return the sequence of a partner's last event, 0 where there is none."""
+    rows = Event.objects.filter(partner=partner_id).order_by("-sequence")
+    return rows.values_list("sequence", flat=True).first() or 0
+
+
 def signed_lately(gateways: QuerySet[Gateway], *, now: datetime) -> QuerySet[Gateway]:
     """Keep the gateways that an app has had sign something in the last hours: with that it can name SEN a wallet."""
     subject = Concat(Value("gateway:"), OuterRef("serial"))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.db.models import Max
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from gateways import events
+from gateways import events, queries
 from gateways.models import Event
 from gateways.oauth import scopes
 from gateways.rest import paging
@@ -81,7 +80,7 @@ class Events(Resource):
         """
         # Events become visible in their order, because writing one takes the partner's lock: below the newest that is
         # seen here, none will turn up later.
-        newest = Event.objects.filter(partner=self.caller.partner).aggregate(last=Max("sequence"))["last"] or 0
+        newest = queries.last_sequence(self.caller.partner.pk)
         rows = self.get_queryset().filter(sequence__lte=newest)
         page = paging.of_rows(rows, cursor=self.query["cursor"], limit=self.query["limit"], by="sequence")
         last = page.rows[-1].sequence if page.next_cursor else newest

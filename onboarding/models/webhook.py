@@ -27,6 +27,9 @@ class WebhookEndpoint(models.Model):
         GONE = "gone", "answered 410 Gone"
         UNPROVEN = "unproven", "did not answer our challenge for 24 hours"
 
+    ALL = "*"
+    """in place of names of events"""
+
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="webhooks")
     name = models.CharField(max_length=100, blank=True)

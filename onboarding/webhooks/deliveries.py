@@ -18,7 +18,7 @@ from django.db import connection as database
 from django.db import transaction
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
-from gateways import events
+from gateways import events, queries
 from gateways.events import By
 from gateways.models import Event
 from gateways.vault import VaultError
@@ -65,7 +65,7 @@ def record(call: Call, reply: Reply, *, now: datetime) -> None:
 
     Nothing is written if the lease has lapsed or the endpoint was changed meanwhile: what was sent is sent again.
     """
-    endpoint = _locked(call.endpoint_id, lease=call.lease)
+    endpoint = locked(call.endpoint_id, lease=call.lease)
     if endpoint is None:
         return
     error = calls.trouble(call, reply)
@@ -126,12 +126,6 @@ def pending(endpoint: WebhookEndpoint) -> int:
     return _wanted(endpoint).filter(sequence__gt=endpoint.cursor)[:COUNTED].count()
 
 
-def newest(partner_id: int) -> int:
-    """Return the sequence of a partner's last event."""
-    last = Event.objects.filter(partner=partner_id).order_by("sequence").values_list("sequence", flat=True).last()
-    return last or 0
-
-
 def withdraw(endpoint: WebhookEndpoint, *, now: datetime) -> None:
     """Take back the delivery in flight, and (unsaved) the lease: its events go out anew, under another id."""
     endpoint.deliveries.filter(delivered_at=None, withdrawn_at=None).update(withdrawn_at=now)
@@ -156,6 +150,12 @@ def log_event(endpoint: WebhookEndpoint, name: str, by: By, now: datetime, **dat
     )
 
 
+def locked(pk: int, **fields: object) -> WebhookEndpoint | None:
+    """Return an endpoint, locked, if it still has these values; None otherwise."""
+    rows = WebhookEndpoint.objects.select_for_update(of=("self",)).select_related("partner")
+    return rows.filter(pk=pk, **fields).first()
+
+
 def _due(now: datetime) -> QuerySet[WebhookEndpoint]:
     """Return the endpoints with something to send: a challenge, events behind the cursor, a heartbeat."""
     last = Event.objects.filter(partner=OuterRef("partner")).order_by("-sequence").values("sequence")[:1]
@@ -169,15 +169,10 @@ def _free(now: datetime) -> Q:
     return Q(lease__isnull=True) | Q(leased_until__lt=now)
 
 
-def _locked(pk: int, **fields: object) -> WebhookEndpoint | None:
-    rows = WebhookEndpoint.objects.select_for_update(of=("self",)).select_related("partner")
-    return rows.filter(pk=pk, **fields).first()
-
-
 @transaction.atomic
 def _next_call(pk: int, lease: uuid.UUID, now: datetime) -> Call | None:
     """Write down what a claimed endpoint is sent, and return it; None, and the endpoint free, if that is nothing."""
-    endpoint = _locked(pk, lease=lease)
+    endpoint = locked(pk, lease=lease)
     if endpoint is None:
         return None
     try:
@@ -195,7 +190,7 @@ def _next_call(pk: int, lease: uuid.UUID, now: datetime) -> Call | None:
 def _choose(endpoint: WebhookEndpoint, now: datetime) -> Call | None:
     if endpoint.state == _State.PENDING:
         return calls.challenge(endpoint, now=now)
-    last = newest(endpoint.partner_id)
+    last = queries.last_sequence(endpoint.partner_id)
     if endpoint.due_at <= now and (delivery := _in_flight(endpoint) or _next_delivery(endpoint, last, now)):
         rows = _wanted(endpoint).filter(sequence__range=(delivery.first, delivery.last))
         return calls.of_events(endpoint, delivery.uid, rows, now=now, delivery_id=delivery.pk)
@@ -223,7 +218,7 @@ def _next_delivery(endpoint: WebhookEndpoint, last: int, now: datetime) -> Webho
 
 def _wanted(endpoint: WebhookEndpoint) -> QuerySet[Event]:
     rows = Event.objects.filter(partner=endpoint.partner_id).order_by("sequence")
-    return rows if endpoint.names == ["*"] else rows.filter(name__in=endpoint.names)
+    return rows if endpoint.names == [WebhookEndpoint.ALL] else rows.filter(name__in=endpoint.names)
 
 
 def _note_delivery(endpoint: WebhookEndpoint, pk: int, reply: Reply, error: str, now: datetime) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from gateways import events
+from gateways import events, queries
 from gateways.events import By
 from gateways.models import Event, Partner
 from gateways.vault.fields import sealed_field
@@ -19,7 +19,7 @@ from onboarding.models import WebhookEndpoint
 from onboarding.webhooks import addresses, deliveries
 from onboarding.webhooks.addresses import AddressRefused
 
-ALL = "*"
+ALL = WebhookEndpoint.ALL
 MOST = 20
 PREVIOUS_VALID = timedelta(hours=24)
 LONGEST_PREVIOUS_VALID = timedelta(days=7)
@@ -195,7 +195,7 @@ def _checked(names: Collection[str]) -> list[str]:
 def _before(partner_id: int, since: datetime) -> int:
     """Return the sequence before the first event of a time, by halving: sequences have no gaps, and times rise."""
     chain = Event.objects.filter(partner=partner_id).values_list("at", flat=True)
-    last = deliveries.newest(partner_id)
+    last = queries.last_sequence(partner_id)
     return bisect.bisect_left(range(1, last + 1), since, key=lambda sequence: chain.get(sequence=sequence))
 
 
