@@ -20,7 +20,7 @@ from gateways.rest.views import Resource
 
 
 class KeyQuery(PageQuery):
-    state = serializers.ChoiceField(choices=GatewayKey.State.choices, required=False)
+    status = serializers.ChoiceField(source="state", choices=GatewayKey.State.choices, required=False)
 
 
 class BanBody(Body):
@@ -33,7 +33,7 @@ class KeyDocument(Document):
     """An ES256 key pair. A pending one signs nothing until SEN knows it and it is activated."""
 
     public_key = serializers.CharField(help_text="x‖y of the point, 128 hex digits.")
-    state = serializers.ChoiceField(choices=GatewayKey.State.choices)
+    status = serializers.ChoiceField(source="state", choices=GatewayKey.State.choices)
     ban_reason = serializers.CharField()
     created_at = serializers.DateTimeField()
     registered_at = serializers.DateTimeField(allow_null=True)
@@ -42,7 +42,7 @@ class KeyDocument(Document):
     example: ClassVar = {
         "public_key": "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
         "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5",
-        "state": "active", "ban_reason": "", "created_at": "2026-06-15T12:00:00Z",
+        "status": "active", "ban_reason": "", "created_at": "2026-06-15T12:00:00Z",
         "registered_at": "2026-06-15T12:05:00Z", "ended_at": None,
     }  # fmt: skip
 

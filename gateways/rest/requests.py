@@ -31,8 +31,7 @@ class _Strict(serializers.Serializer[Any]):
         fields: dict[str, Any] = super().get_fields()
         for field in (getattr(field, "child", field) for field in fields.values()):
             if isinstance(field, serializers.ChoiceField) and len(field.choices) <= _FEW:
-                known = ", ".join(map(str, field.choices))
-                field.error_messages["invalid_choice"] = f'There is no "{{input}}" here; there are {known}.'
+                _name_choices(field)
         return fields
 
     def to_internal_value(self, data: Any) -> Any:
@@ -40,6 +39,12 @@ class _Strict(serializers.Serializer[Any]):
             known = ", ".join(sorted(self.fields)) or "none"
             raise serializers.ValidationError(dict.fromkeys(unknown, f"There is no such name here; known: {known}."))
         return super().to_internal_value(data)
+
+
+def _name_choices(field: serializers.ChoiceField) -> None:
+    if field.error_messages["invalid_choice"] == field.default_error_messages["invalid_choice"]:
+        known = ", ".join(map(str, field.choices))
+        field.error_messages["invalid_choice"] = f'There is no "{{input}}" here; there are {known}.'
 
 
 class Time(serializers.DateTimeField):

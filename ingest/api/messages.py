@@ -13,11 +13,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gateways.oauth import reach, scopes
+from gateways.oauth.tokens import Caller
 from gateways.rest.problems import conflict
 from gateways.rest.requests import Document, PageQuery
 from gateways.rest.views import Resource
 from ingest import outbox
-from ingest.models import Attempt, Message
+from ingest.api import reached
+from ingest.models import Attempt, Der, Message
 
 MESSAGE_ID = "[0-9]{1,18}"
 _State = Message.State
@@ -26,8 +28,8 @@ _State = Message.State
 class MessageQuery(PageQuery):
     """Only what the two partial indexes hold is listed: there are few held messages, and few that wait at a gateway."""
 
-    state = serializers.ChoiceField(
-        choices=[_State.HELD.value, _State.WAITING.value], default=_State.HELD.value,
+    status = serializers.ChoiceField(
+        source="state", choices=[_State.HELD.value, _State.WAITING.value], default=_State.HELD.value,
         error_messages={
             "invalid_choice": "Choose `held` or `waiting`. Delivered messages are counted in the gateway's queue, and"
             " their readings are in its telemetry."
@@ -47,7 +49,7 @@ class MessageDocument(Document):
     id = serializers.IntegerField(source="pk", help_text="As events name it.")
     gateway = serializers.CharField(source="gateway.serial")
     sn = serializers.CharField(source="der.sn", help_text="Serial of the DER.")
-    state = serializers.ChoiceField(choices=_State.choices)
+    status = serializers.ChoiceField(source="state", choices=_State.choices)
     held_reason = serializers.CharField()
     points = serializers.IntegerField(help_text="How many instants it tells of.")
     first_at = serializers.DateTimeField(source="first_ts", help_text="The first of them.")
@@ -56,7 +58,7 @@ class MessageDocument(Document):
     done_at = serializers.DateTimeField(allow_null=True, help_text="When it was delivered or held.")
 
     example: ClassVar = {
-        "id": 40721, "gateway": "acme-0123456789abcdef", "sn": "INV-1001", "state": "held",
+        "id": 40721, "gateway": "acme-0123456789abcdef", "sn": "INV-1001", "status": "held",
         "held_reason": "HTTP 400 unknown field", "points": 12, "first_at": "2026-06-15T11:00:00Z",
         "last_at": "2026-06-15T11:55:00Z", "created_at": "2026-06-15T11:56:00Z", "done_at": "2026-06-15T11:56:02Z",
     }  # fmt: skip
@@ -67,12 +69,14 @@ class AttemptDocument(Document):
 
     at = serializers.DateTimeField()
     outcome = serializers.CharField(help_text="`unavailable`, `throttled`, `unauthorized` or `refused`.")
-    status = serializers.IntegerField(allow_null=True, help_text="HTTP status; null where no answer came.")
+    code = serializers.IntegerField(
+        source="status", allow_null=True, help_text="HTTP status; null where no answer came."
+    )
     body = serializers.CharField(help_text="How SEN's answer begins.")
     duration_ms = serializers.IntegerField()
 
     example: ClassVar = {
-        "at": "2026-06-15T11:56:02Z", "outcome": "refused", "status": 400, "body": "unknown field", "duration_ms": 84,
+        "at": "2026-06-15T11:56:02Z", "outcome": "refused", "code": 400, "body": "unknown field", "duration_ms": 84,
     }  # fmt: skip
 
 
@@ -90,7 +94,7 @@ class Messages(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     lookup_value_regex = MESSAGE_ID
 
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.filter(gateway__in=reach.gateways(self.caller)).select_related("gateway__partner", "der")
+        return _known(self.caller, rows).select_related("gateway__partner", "der")
 
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, message: str) -> Response:  # noqa: ARG002
@@ -112,6 +116,10 @@ class Attempts(mixins.ListModelMixin, Resource):
     newest_first = True
 
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        known = Message.objects.filter(gateway__in=reach.gateways(self.caller))
-        message = get_object_or_404(known, pk=self.kwargs["message"])
+        message = get_object_or_404(_known(self.caller, Message.objects.all()), pk=self.kwargs["message"])
         return rows.filter(message=message)
+
+
+def _known(caller: Caller, rows: QuerySet[Message]) -> QuerySet[Message]:
+    """Keep the messages that a caller may know of: of its gateways, and of devices that it sees."""
+    return rows.filter(gateway__in=reach.gateways(caller), der__in=reached.shared(caller, Der.objects.all()))

@@ -25,12 +25,12 @@ _STATES = [state.replace(" ", "_") for state in invitation_states.STATES]
 
 
 class InvitationQuery(PageQuery):
-    state = serializers.ChoiceField(choices=_STATES, required=False)
+    status = serializers.ChoiceField(source="state", choices=_STATES, required=False)
     user_reference = Reference(required=False)
     vendor = serializers.ChoiceField(choices=list(vendors.VENDORS), required=False)
     for_many = serializers.BooleanField(required=False)
 
-    def validate_state(self, state: str) -> str:
+    def validate_status(self, state: str) -> str:
         return state.replace("_", " ")
 
 
@@ -60,7 +60,7 @@ class InvitationDocument(Document):
     """An invitation. Whom it was sent to is not told: find it by its id or by the partner's reference."""
 
     id = serializers.UUIDField(source="uid")
-    state = serializers.SerializerMethodField()
+    status = serializers.SerializerMethodField()
     is_mailed = serializers.SerializerMethodField(help_text="Whether we send it; else the partner hands its link on.")
     for_many = serializers.BooleanField()
     user_reference = serializers.CharField()
@@ -75,13 +75,13 @@ class InvitationDocument(Document):
     cancelled_at = serializers.DateTimeField(allow_null=True)
 
     example: ClassVar = {
-        "id": "4f0e2c7d-91c5-4c0b-a1a8-6a5d0c2f9e33", "state": "opened", "is_mailed": True, "for_many": False,
+        "id": "4f0e2c7d-91c5-4c0b-a1a8-6a5d0c2f9e33", "status": "opened", "is_mailed": True, "for_many": False,
         "user_reference": "customer-4711", "vendor": "enphase", "language": "sv", "homes_joined": 0,
         "created_at": "2026-06-15T12:00:00Z", "expires_at": "2026-07-15T12:00:00Z", "sent_at": "2026-06-15T12:00:10Z",
         "opened_at": "2026-06-15T18:20:00Z", "accepted_at": None, "cancelled_at": None,
     }  # fmt: skip
 
-    def get_state(self, row: Any) -> str:
+    def get_status(self, row: Any) -> str:
         state: str = row.state.replace(" ", "_")
         return state
 
@@ -97,7 +97,7 @@ class LinkedInvitationDocument(InvitationDocument):
     )
 
     example: ClassVar = {
-        **InvitationDocument.example, "state": "link_made", "is_mailed": False, "sent_at": None, "opened_at": None,
+        **InvitationDocument.example, "status": "link_made", "is_mailed": False, "sent_at": None, "opened_at": None,
         "link": "https://portal.example/join/acme/i/0xVtH3…/",
     }  # fmt: skip
 

@@ -27,7 +27,7 @@ _EXAMPLE_ID = "5f0c2f0e-93d1-4b6e-8a55-0d8a1c7c9b3e"
 
 
 class WebhookQuery(PageQuery):
-    state = serializers.ChoiceField(choices=WebhookEndpoint.State.choices, required=False)
+    status = serializers.ChoiceField(source="state", choices=WebhookEndpoint.State.choices, required=False)
 
 
 class _SecretBody(Body):
@@ -95,7 +95,7 @@ class WebhookDocument(Document):
     name = serializers.CharField()
     url = serializers.CharField()
     events = serializers.ListField(child=serializers.CharField(), source="names")
-    state = serializers.ChoiceField(choices=WebhookEndpoint.State.choices)
+    status = serializers.ChoiceField(source="state", choices=WebhookEndpoint.State.choices)
     paused_reason = serializers.ChoiceField(choices=[("", "not paused"), *WebhookEndpoint.Reason.choices])
     paused_at = serializers.DateTimeField(allow_null=True)
     after = serializers.IntegerField(source="cursor", help_text="Sequence of the last event it has had.")
@@ -110,7 +110,7 @@ class WebhookDocument(Document):
     created_at = serializers.DateTimeField()
 
     example: ClassVar = {
-        "id": _EXAMPLE_ID, **NewWebhookBody.example, "state": "active", "paused_reason": "", "paused_at": None,
+        "id": _EXAMPLE_ID, **NewWebhookBody.example, "status": "active", "paused_reason": "", "paused_at": None,
         "after": 1742, "pending_events": 0, "failing_since": None, "failures": 0, "last_error": "",
         "last_try_at": "2026-06-15T12:00:00Z", "last_success_at": "2026-06-15T12:00:00Z",
         "next_try_at": "2026-06-15T12:00:00Z", "previous_secret_valid_until": None,

@@ -43,10 +43,10 @@ def test_a_global_key_is_made_and_rotated():
     assert first.status_code == 201
     assert api.get(first["Location"].removeprefix("http://testserver")).json() == first.json()
     assert api.get(at).json()["key_strategy"] == "global"
-    assert api.post(f"{at}/activate-key").json()["state"] == "active"
+    assert api.post(f"{at}/activate-key").json()["status"] == "active"
     second = api.post(f"{at}/rotate-key").json()["public_key"]
     assert [row["public_key"] for row in api.get(f"{at}/keys").json()["data"]] == [second, first.json()["public_key"]]
-    assert api.post(f"{at}/keys/{second}/ban", {"reason": "leaked"}).json()["state"] == "banned"
+    assert api.post(f"{at}/keys/{second}/ban", {"reason": "leaked"}).json()["status"] == "banned"
 
 
 def test_another_partners_type_is_not_there():

@@ -38,19 +38,19 @@ def test_a_link_is_shown_once_and_opens_the_join_page(api, partner):
     made = api.post("invitations", {"user_reference": "customer-4711", "vendor": "solis"})
     shown = made.json()
     link = shown.pop("link")
-    assert (made.status_code, shown["state"], shown["is_mailed"]) == (201, "link_made", False)
+    assert (made.status_code, shown["status"], shown["is_mailed"]) == (201, "link_made", False)
     assert (shown["user_reference"], shown["vendor"], shown["for_many"]) == ("customer-4711", "solis", False)
     read = api.get(made["Location"].removeprefix("http://testserver"))
     assert read.json() == shown
     assert link.startswith("http://")
     assert opens(link, partner)
-    assert api.get(f"invitations/{shown['id']}").json()["state"] == "opened"
+    assert api.get(f"invitations/{shown['id']}").json()["status"] == "opened"
     assert Event.objects.get(name="invitation.made").actor.startswith("client:")
 
 
 def test_what_is_mailed_has_its_link_in_the_mail_alone(api):
     made = api.post("invitations", ANNA)
-    assert (made.json()["link"], made.json()["state"], made.json()["is_mailed"]) == (None, "waits_to_be_sent", True)
+    assert (made.json()["link"], made.json()["status"], made.json()["is_mailed"]) == (None, "waits_to_be_sent", True)
     assert Invitation.objects.get().email == "anna@example.com"
 
 
@@ -112,7 +112,7 @@ def test_what_an_invitation_cannot_say_is_named(api, body, field):
     assert (refused.status_code, [error["field"] for error in refused.json()["errors"]]) == (400, [field])
 
 
-def test_invitations_are_found_by_their_state_and_the_partners_reference(api, partner):
+def test_invitations_are_found_by_their_status_and_the_partners_reference(api, partner):
     waits, cancelled, for_many = (
         api.post("invitations", body).json()["id"] for body in (ANNA, {"user_reference": "b"}, {"for_many": True})
     )
@@ -122,12 +122,12 @@ def test_invitations_are_found_by_their_state_and_the_partners_reference(api, pa
         return [row["id"] for row in api.get("invitations", query).json()["data"]]
 
     assert found() == [waits, cancelled, for_many]
-    assert found(state="waits_to_be_sent") == found(user_reference="customer-4711") == [waits]
-    assert found(state="cancelled") == [cancelled]
-    assert found(for_many="true") == found(state="link_made") == [for_many]
+    assert found(status="waits_to_be_sent") == found(user_reference="customer-4711") == [waits]
+    assert found(status="cancelled") == [cancelled]
+    assert found(for_many="true") == found(status="link_made") == [for_many]
     accepted = Invitation.objects.get(uid=waits)
     journeys.begin(partner=partner, user=homes.user(), invitation=accepted, now=timezone.now())
-    assert found(state="accepted") == [waits]
+    assert found(status="accepted") == [waits]
 
 
 def test_invitations_of_others_are_not_there(api):

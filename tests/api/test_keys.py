@@ -23,7 +23,7 @@ def api(gateway):
 
 
 def states(api, at):
-    return {row["public_key"]: row["state"] for row in api.get(f"{at}/keys").json()["data"]}
+    return {row["public_key"]: row["status"] for row in api.get(f"{at}/keys").json()["data"]}
 
 
 def test_the_next_key_is_made_and_takes_over_when_sen_has_it(gateway, api):
@@ -31,12 +31,12 @@ def test_the_next_key_is_made_and_takes_over_when_sen_has_it(gateway, api):
     (before,) = states(api, at)
     made = api.post(f"{at}/rotate-key")
     new = made.json()["public_key"]
-    assert (made.status_code, made.json()["state"]) == (201, "pending")
+    assert (made.status_code, made.json()["status"]) == (201, "pending")
     assert made["Location"] == f"http://testserver/api/v1/{at}/keys/{new}"
     assert api.get(made["Location"].removeprefix("http://testserver")).json() == made.json()
     assert states(api, at) == {before: "active", new: "pending"}
     assert problem(api.post(f"{at}/rotate-key")) == (422, "refused")
-    assert api.post(f"{at}/activate-key").json()["state"] == "active"
+    assert api.post(f"{at}/activate-key").json()["status"] == "active"
     assert list(states(api, at).items()) == [(new, "active"), (before, "retired")]
 
 
@@ -46,7 +46,7 @@ def test_a_banned_key_signs_no_more_and_says_why(gateway, api):
     assert api.post(f"{at}/ban", {}).status_code == 400
     assert problem(api.post(f"{at}/ban", {"reason": "x" * 201})) == (400, "invalid-request")
     banned = api.post(f"{at}/ban", {"reason": "leaked"}).json()
-    assert (banned["state"], banned["ban_reason"]) == ("banned", "leaked")
+    assert (banned["status"], banned["ban_reason"]) == ("banned", "leaked")
     assert queries.active_key(Gateway.objects.get()) is None
     assert Event.objects.latest("sequence").data == {"public_key": key, "reason": "leaked"}
     assert problem(api.post(f"{at}/ban", {"reason": "again"})) == (422, "refused")

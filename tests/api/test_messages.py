@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import User
 
 from gateways import actions
-from gateways.models import Client, Event
-from ingest import outbox
+from gateways.models import Client, Event, Gateway
+from gateways.oauth import grants
+from ingest import outbox, sharing
 from ingest.models import Attempt, GatewayQueue, Message
 from tests import factories
-from tests.api.calling import backend, problem
+from tests.api.calling import Api, backend, problem, token_of
 from tests.factories import NOW
 from tests.ingest import queues
+from tests.oauth.world import make_app
 
 pytestmark = pytest.mark.django_db
 
@@ -48,28 +51,28 @@ def ids(api, **query):
 
 def test_held_messages_say_why_and_what_sen_said(api, held):
     (row,) = api.get("messages").json()["data"]
-    assert {name: row[name] for name in ("id", "gateway", "sn", "state", "held_reason", "points")} == {
-        "id": held.pk, "gateway": held.gateway.serial, "sn": held.der.sn, "state": "held",
+    assert {name: row[name] for name in ("id", "gateway", "sn", "status", "held_reason", "points")} == {
+        "id": held.pk, "gateway": held.gateway.serial, "sn": held.der.sn, "status": "held",
         "held_reason": "HTTP 400 unknown field", "points": 1,
     }  # fmt: skip
     assert api.get(f"messages/{held.pk}").json() == row
     assert api.get(f"messages/{held.pk}/attempts").json()["data"] == [
-        {"at": "2026-06-15T12:00:00Z", "outcome": "refused", "status": 400, "body": "unknown field", "duration_ms": 84}
+        {"at": "2026-06-15T12:00:00Z", "outcome": "refused", "code": 400, "body": "unknown field", "duration_ms": 84}
     ]
     assert "payload" not in row  # readings need another scope
 
 
 def test_waiting_messages_are_listed_gateway_by_gateway(api, queue):
-    refused = api.get("messages", {"state": "waiting"})
+    refused = api.get("messages", {"status": "waiting"})
     assert problem(refused) == (400, "invalid-request")
     assert refused.json()["errors"][0]["field"] == "gateway"
     waiting = list(Message.objects.filter(state="waiting").order_by("pk").values_list("pk", flat=True))
-    assert ids(api, state="waiting", gateway=queue.gateway.serial) == waiting
+    assert ids(api, status="waiting", gateway=queue.gateway.serial) == waiting
     assert ids(api, gateway="none-0123456789abcdef") == []
 
 
 def test_delivered_messages_are_not_looked_for_in_the_whole_table(api, queue):
-    refused = api.get("messages", {"state": "delivered", "gateway": queue.gateway.serial})
+    refused = api.get("messages", {"status": "delivered", "gateway": queue.gateway.serial})
     assert problem(refused) == (400, "invalid-request")
     assert "counted in the gateway's queue" in refused.json()["detail"]
 
@@ -77,7 +80,7 @@ def test_delivered_messages_are_not_looked_for_in_the_whole_table(api, queue):
 def test_a_held_message_goes_back_into_its_queue(api, held):
     at = f"messages/{held.pk}/retry"
     again = api.post(at).json()
-    assert (again["state"], again["held_reason"], again["done_at"]) == ("waiting", "", None)
+    assert (again["status"], again["held_reason"], again["done_at"]) == ("waiting", "", None)
     assert ids(api) == []
     assert queues.waiting(GatewayQueue.objects.get()) == 3
     assert problem(api.post(at)) == (409, "conflict")
@@ -168,6 +171,19 @@ def test_a_client_for_rewards_sees_the_outbox_of_homes_that_send(queue, held):
     system.save()
     assert ids(rewards) == []
     assert problem(rewards.get(f"messages/{held.pk}/attempts")) == (404, "not-found")
+
+
+def test_an_app_sees_the_messages_of_devices_that_its_homeowner_lets_it_see(queue, held):
+    anna, home = User.objects.create_user("anna"), queue.gateway
+    Gateway.objects.filter(pk=home.pk).update(owner=anna)
+    app, _secret = make_app(home.partner)
+    for kinds, seen in (["meter"], []), (["meter", "pv"], [held.pk]):
+        grants.give(user=anna, client=app, gateways=[home], scopes=["gateways:read"], kinds=kinds, now=NOW)
+        api = Api(token_of(app, anna))
+        assert ids(api) == seen
+        assert api.get(f"messages/{held.pk}/attempts").status_code == (200 if seen else 404)
+    sharing.withhold(connection=home.system.connection, kinds=["pv"], by="test", now=NOW)
+    assert ids(api) == ids(backend(home.partner)) == []
 
 
 def test_a_client_that_reads_changes_nothing(queue, held):

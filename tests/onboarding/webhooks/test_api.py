@@ -38,11 +38,11 @@ def test_a_webhook_is_made_and_its_secret_shown_once(hooks, api, receiver):
     assert made.status_code == 201
     shown = made.json()
     assert made["Location"] == f"http://testserver/api/v1/webhooks/{shown['id']}"
-    assert (shown["state"], shown["events"], len(shown["secret"]) >= 32) == ("pending", ["key.created"], True)
+    assert (shown["status"], shown["events"], len(shown["secret"]) >= 32) == ("pending", ["key.created"], True)
     found = api.get(made["Location"].removeprefix("http://testserver"))
     assert found.json() == {name: value for name, value in shown.items() if name != "secret"}
-    assert [row["id"] for row in api.get("webhooks", {"state": "pending"}).json()["data"]] == [shown["id"]]
-    assert api.get("webhooks", {"state": "active"}).json()["data"] == []
+    assert [row["id"] for row in api.get("webhooks", {"status": "pending"}).json()["data"]] == [shown["id"]]
+    assert api.get("webhooks", {"status": "active"}).json()["data"] == []
     receiver.secret = shown["secret"]
     assert api.post(f"webhooks/{shown['id']}/test").json()["status"] == "success"
 
@@ -90,13 +90,13 @@ def test_a_webhook_is_changed_paused_and_resumed(hooks, api, receiver):
     hook = hooks.proven()
     path = f"webhooks/{hook.uid}"
     changed = api.patch(path, {"events": ["key.created"], "name": "Two", "paused": True}).json()
-    assert (changed["events"], changed["name"], changed["state"], changed["paused_reason"]) == (
+    assert (changed["events"], changed["name"], changed["status"], changed["paused_reason"]) == (
         ["key.created"], "Two", "paused", "by_hand",
     )  # fmt: skip
     hooks.happen("key.created")
     assert hooks.go_round() == 0
     assert api.get(path).json()["pending_events"] == 1
-    assert api.patch(path, {"paused": False}).json()["state"] == "active"
+    assert api.patch(path, {"paused": False}).json()["status"] == "active"
     hooks.go_round()
     assert receiver.names == ["key.created"]
     told = Event.objects.filter(name__startswith="webhook.", subject=f"webhook:{hook.uid}")
@@ -155,7 +155,7 @@ def test_a_test_call_tells_what_came_of_it(hooks, api, receiver):
     hooks.change(hook, url=f"http://127.0.0.1:{receiver.port}/other")
     receiver.forget()
     assert api.post(f"webhooks/{hook.uid}/test").json()["sent"] == "challenge"
-    assert api.get(f"webhooks/{hook.uid}").json()["state"] == "active"
+    assert api.get(f"webhooks/{hook.uid}").json()["status"] == "active"
 
 
 @pytest.mark.parametrize("reason,state", [("failing", "active"), ("gone", "active"), ("by_hand", "paused")])
@@ -164,7 +164,7 @@ def test_a_test_call_that_succeeds_resumes_what_we_paused_and_not_what_people_di
     deliveries.pause(hook, reason, by="test", now=hooks.clock())
     hook.save()
     api.post(f"webhooks/{hook.uid}/test")
-    assert api.get(f"webhooks/{hook.uid}").json()["state"] == state
+    assert api.get(f"webhooks/{hook.uid}").json()["status"] == state
 
 
 def test_events_are_replayed_and_deliveries_listed(hooks, api, receiver):
