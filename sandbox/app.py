@@ -156,9 +156,11 @@ def _consent(browser: Browser, email: str, password: str) -> dict[str, str]:
     sign_in = next((form for form in browser.forms if "password" in form.fields), None)
     if sign_in:
         browser.send(sign_in, login=email, password=password)
+    if any("password" in form.fields for form in browser.forms):
+        _stop(f"the portal does not let {email} in with this password. Homeowners set one under Security, Password")
     consent = next((form for form in browser.forms if form.boxes), None)
     if consent is None:
-        _stop("the portal did not let the homeowner sign in, or they have no home")
+        _stop(f"{email} has no home, or a second factor that the App cannot give for them")
     browser.send(consent, *consent.boxes)
     return dict(parse_qsl(urlsplit(browser.came_back_to).query))
 

@@ -2,7 +2,7 @@
 
 It asks the portal with a token of its own for gateways, DERs and every point of a time, and SEN's stand-in for what it
 holds. A page of each DER it asks for signed as well, and checks that with the key that SEN knows. Ends with 1 if
-anything differs.
+anything differs, with 2 if it cannot ask. The client's secret is read from CLIENT_SECRET.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import requests
+
 from sandbox.reconcile_clients import Portal, Sen, SignatureWrong
 
 _WINDOW = timedelta(days=31)  # what the portal gives at once
-_SHOWN = 5
+_SHOWN, _SAID = 5, 500
 
 Key = tuple[str, int]
 """a point of a gateway: serial of the DER, Unix ms"""
@@ -110,7 +112,7 @@ def report(found: Comparison, say: Callable[[str], Any]) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Run the command; the client's secret comes in CLIENT_SECRET. Exits with 1 where anything differs."""
+    """Run the command; the client's secret comes in CLIENT_SECRET. Exits with 1 for differences, 2 unasked."""
     now = datetime.now(UTC)
     parser = argparse.ArgumentParser(prog="sandbox reconcile", description=__doc__)
     parser.add_argument("--portal", default="http://localhost:8000")
@@ -122,7 +124,11 @@ def main(arguments: list[str]) -> None:
     portal = Portal(args.portal, args.client_id, os.environ.get("CLIENT_SECRET", ""))
     with closing(portal), closing(Sen(args.sandbox)) as sen:
         found = reconcile(portal, sen, args.start.astimezone(UTC), args.end.astimezone(UTC))
-        differing = _differing(found, print)
+        try:
+            differing = _differing(found, print)
+        except requests.RequestException as error:
+            said = "" if error.response is None else error.response.text[:_SAID]
+            parser.exit(2, f"It stops: {error} {said}\n")
     sys.exit(1 if differing else 0)
 
 

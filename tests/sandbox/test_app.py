@@ -17,7 +17,7 @@ from gateways.models import Event, Gateway
 from gateways.oauth import clients, grants
 from ingest import lifecycle
 from onboarding import advancing
-from sandbox.app import App, Stopped
+from sandbox.app import App, Registration, Stopped
 from sandbox.app_wallet import Wallet
 from tests import factories
 from tests.api.calling import token_of
@@ -85,6 +85,12 @@ def test_the_app_takes_a_home_from_consent_to_ownership(portal, clouds, home, cl
         ("gateway.wallet_named", "portal"),
         ("gateway.owned", "portal"),
     ]
+
+
+def test_the_app_says_when_a_homeowner_is_not_let_in(portal, clouds, home, client):
+    app, secret = client
+    with pytest.raises(Stopped, match="does not let anna@example.com in"):
+        App(portal, clouds, print).authorize(Registration(app.client_id, BACK, secret), "anna@example.com", "wrong")
 
 
 def test_the_app_has_nothing_signed_by_a_key_that_sen_does_not_know(portal, clouds, home, client):

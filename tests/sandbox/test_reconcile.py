@@ -98,3 +98,9 @@ def test_a_page_that_is_signed_by_a_key_sen_does_not_know_proves_nothing(reconci
     status, said = reconcile()
     assert (status, said.count("unproven: ")) == (1, 2)
     assert "no key that SEN knows of this gateway has signed it" in said
+
+
+def test_where_the_portal_does_not_answer_it_says_so(reconcile, monkeypatch):
+    monkeypatch.setenv("CLIENT_SECRET", "another")
+    status, said = reconcile()
+    assert (status, said) == (2, "")
