@@ -97,7 +97,7 @@ TYPES = (
     ProblemType("vendor-failed", 502, "The vendor did not do it", "`detail` says what to do.", _VENDOR),
     ProblemType("sen-unavailable", 502, "SEN does not answer", "Try again later.", _NETWORK),
     ProblemType("sen-failed", 502, "SEN did not do it", "`detail` says what to do.", _US),
-    ProblemType("live-busy", 503, "Too many live questions", "Wait as long as `Retry-After` says.", _US),
+    ProblemType("live-busy", 503, "Too many callers wait", "Wait as long as `Retry-After` says.", _US),
     ProblemType(
         "vendor-throttled", 503, "The vendor wants us to wait", "Wait as long as `Retry-After` says.", _VENDOR
     ),

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gateways.oauth import scopes
+from gateways.rest import waiting
 from gateways.rest.authentication import too_narrow
 from gateways.rest.requests import Body, Document, PageQuery, Query, Time
 from gateways.rest.views import Resource
@@ -123,11 +124,13 @@ class VendorCredentials(mixins.ListModelMixin, Resource):
         row.revealed = credentials.reveal(credential=row, by=self.by, now=timezone.now())
         return Response(self.document(row), headers={"Cache-Control": "no-store"})
 
+    @waiting.waits
     def create(self, request: Request) -> Response:  # noqa: ARG002
         """Keep what the partner has from a vendor, sealed. The vendor is asked first whether it works."""
         made = tried.add_credential(partner=self.caller.partner, **self.body(), by=self.by, clock=timezone.now)
         return self.created(self.fresh(made), "vendor-credentials-detail", credential=str(made.uid))
 
+    @waiting.waits
     def partial_update(self, request: Request, credential: str) -> Response:  # noqa: ARG002
         """Change name or end; or replace the secrets, which are tried first: accounts that waited for them go on."""
         changed = tried.change_credential(credential=self.get_object(), **self.body(), by=self.by, clock=timezone.now)
@@ -139,6 +142,7 @@ class VendorCredentials(mixins.ListModelMixin, Resource):
         return Response(status=204)
 
     @action(detail=True, methods=["post"], serializer_class=TestDocument)
+    @waiting.waits
     def test(self, request: Request, credential: str) -> Response:  # noqa: ARG002
         """Ask the vendor, now, what the secrets can see; a problem document says what it does not like."""
         found = connections.test_credentials(self.get_object(), clock=timezone.now)

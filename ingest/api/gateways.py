@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from gateways.api.gateways import GATEWAY_ID, GatewayDocument
 from gateways.models import Gateway
 from gateways.oauth import reach, scopes
+from gateways.rest import waiting
 from gateways.rest.problems import conflict
 from gateways.rest.requests import Document
 from gateways.rest.views import Resource
@@ -50,6 +51,7 @@ class AtSen(OfGateway):
     may_fail: ClassVar = {"*": (502, 503)}
 
     @action(detail=True, methods=["post"])
+    @waiting.waits
     def register(self, request: Request, gateway: str) -> Response:  # noqa: ARG002
         """Note that SEN knows the gateway and its key, which signs from now on.
 
@@ -60,12 +62,14 @@ class AtSen(OfGateway):
         return Response(self.document(row))
 
     @action(detail=True, methods=["post"], url_path="rehearse-inception", serializer_class=InceptionDocument)
+    @waiting.waits
     def rehearse_inception(self, request: Request, gateway: str) -> Response:  # noqa: ARG002
         """Ask SEN whether it would bind a gateway to its wallet; nothing changes."""
         row = self.get_object()
         return Response({"agrees": lifecycle.incept(gateway=row, by=self.by, now=timezone.now(), dry_run=True)})
 
     @action(detail=True, methods=["post"])
+    @waiting.waits
     def incept(self, request: Request, gateway: str) -> Response:  # noqa: ARG002
         """Have SEN bind a gateway to its wallet, for good: its rewards go there."""
         row = self.get_object()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 import structlog
 from django.db import connections
 
+from gateways.rest import waiting
 from gateways.rest.problems import Problem, problem_of, unexpected
 from ingest.readings import ReadingInvalid
 from ingest.vendors.errors import VendorError, VendorReplyInvalid, VendorUnavailable
@@ -22,24 +22,18 @@ Key = TypeVar("Key")
 Answer = TypeVar("Answer")
 PATIENCE_S = 20.0
 _AT_ONCE = 8  # each thread may hold a connection to the database
-# Callers that wait for vendors hold a thread of the web process each; half of them stays for everybody else.
-_CALLERS = threading.BoundedSemaphore(4)
 
 
 def ask(questions: Mapping[Key, Callable[[], Answer]], *, until: float) -> dict[Key, Answer | Problem]:
     """Ask all at once and return what each brought by `until` (time.monotonic): the answer, or what went wrong.
 
     A question that is late goes on alone until its own time-outs end it; nobody waits for it. Raises Problem while too
-    many callers wait for vendors already.
+    many callers wait for others already.
     """
     if not questions:
         return {}
-    if not _CALLERS.acquire(blocking=False):
-        raise _too_many()
-    try:
+    with waiting.place():
         return _ask(questions, until)
-    finally:
-        _CALLERS.release()
 
 
 def _ask(questions: Mapping[Key, Callable[[], Answer]], until: float) -> dict[Key, Answer | Problem]:
@@ -90,11 +84,6 @@ def told(error: Exception) -> Problem:
         next_step = "Ask again later." if error.retry else error.next_step
         problem.detail = f"{str(error).rstrip('.')}. {next_step}"
     return problem
-
-
-def _too_many() -> Problem:
-    detail = "Too many callers wait for vendors right now. Try again in some seconds."
-    return Problem("live-busy", detail, headers={"Retry-After": "5"})
 
 
 def _too_slow() -> Problem:

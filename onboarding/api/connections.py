@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gateways.oauth import scopes
+from gateways.rest import waiting
 from gateways.rest.requests import Body, Document, OfPartner, PageQuery
 from gateways.rest.views import Resource
 from ingest import connections, tried, vendors
@@ -140,6 +141,7 @@ class Connections(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         count = Subquery(of_account.annotate(count=Count("pk")).values("count"))
         return owners.with_reference(mine.annotate(system_count=Coalesce(count, Value(0))))
 
+    @waiting.waits
     def create(self, request: Request) -> Response:  # noqa: ARG002
         """Connect an account with its own secrets, or with a credential of yours. The vendor is asked first.
 
@@ -159,6 +161,7 @@ class Connections(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         return Response(status=204)
 
     @action(detail=True, methods=["post"])
+    @waiting.waits
     def reconnect(self, request: Request, connection: str) -> Response:  # noqa: ARG002
         """Give an account new secrets, which are tried first; it goes on where it stopped."""
         row = tried.reconnect(connection=self.get_object(), **self.body(), by=self.by, clock=timezone.now)
@@ -185,6 +188,7 @@ class Connections(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         return self._after(connections.pull_soon)
 
     @action(detail=True, methods=["post"], serializer_class=TestDocument)
+    @waiting.waits
     def test(self, request: Request, connection: str) -> Response:  # noqa: ARG002
         """Ask the vendor, now, what the account can see; a problem document says what it does not like."""
         found = connections.test_credentials(self.get_object(), clock=timezone.now)

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from gateways import events
 from gateways.oauth import scopes
+from gateways.rest import waiting
 from gateways.rest.requests import Body, Document, PageQuery, Time
 from gateways.rest.views import Resource
 from onboarding.models import WebhookDelivery, WebhookEndpoint
@@ -189,6 +190,7 @@ class Webhooks(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         "create": NewWebhookBody, "partial_update": WebhookBody, "secret": SecretBody, "replay": ReplayBody,
     }  # fmt: skip
     serializer_class = WebhookDocument
+    may_fail: ClassVar = dict.fromkeys(("create", "partial_update", "test"), (503,))
     lookup_url_kwarg = "webhook"
 
     made_secret: str | None = None
@@ -199,6 +201,7 @@ class Webhooks(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     def get_serializer_class(self) -> Any:
         return WebhookSecretDocument if self.action == "create" else super().get_serializer_class()
 
+    @waiting.waits
     def create(self, request: Request) -> Response:  # noqa: ARG002  the framework's
         """Make a webhook. It gets what happens from now on, once it has answered our challenge."""
         asked = self.body()
@@ -206,6 +209,7 @@ class Webhooks(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         self.made_secret = None if asked["secret"] else secret
         return self.created(self.document(made), "webhooks-detail", webhook=str(made.uid))
 
+    @waiting.waits
     def partial_update(self, request: Request, webhook: str) -> Response:  # noqa: ARG002
         """Change a webhook, pause it or let it go on."""
         changed = endpoints.change(endpoint=self.get_object(), by=self.by, now=timezone.now(), **self.body())
@@ -228,6 +232,7 @@ class Webhooks(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         return Response(self.document(row))
 
     @action(detail=True, methods=["post"], serializer_class=TrialDocument)
+    @waiting.waits
     def test(self, request: Request, webhook: str) -> Response:  # noqa: ARG002
         """Send a test call, or the challenge where it was not answered yet, and tell what came of it.
 

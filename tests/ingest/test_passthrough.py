@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from gateways.rest import waiting
 from gateways.rest.problems import Problem
 from ingest import vendors
 from ingest.passthrough import accounts, fanout, intervals
@@ -189,9 +190,10 @@ def test_questions_run_beside_each_other_and_one_that_breaks_harms_no_other():
 def test_nobody_waits_for_a_question_that_is_late():
     told, answered = threading.Event(), threading.Event()
 
-    def late() -> None:
+    def late() -> str:
         told.wait(timeout=10)
         answered.set()
+        return ""
 
     answers = fanout.ask({1: late, 2: str}, until=time.monotonic() + 0.2)
     assert not answered.is_set()  # it is under way still
@@ -201,7 +203,7 @@ def test_nobody_waits_for_a_question_that_is_late():
 
 
 def test_callers_that_wait_for_vendors_leave_threads_to_everybody_else(monkeypatch):
-    monkeypatch.setattr(fanout, "_CALLERS", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(waiting, "_PLACES", threading.BoundedSemaphore(1))
     until = time.monotonic() + 15
 
     def asks_as_well() -> str:
