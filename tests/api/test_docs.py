@@ -8,7 +8,9 @@ import shlex
 from functools import reduce
 from string import Template
 from typing import Any
+from urllib.parse import urlsplit
 
+import jwt
 import pytest
 from django.conf import settings
 from django.test import Client as Browser
@@ -22,6 +24,7 @@ from ingest.api import windows
 from ingest.models import Connection
 from ingest.passthrough import fanout
 from tests.admin.conftest import make_fleet
+from tests.api.calling import backend
 from tests.clouds import clouds, running_clouds
 from tests.factories import NOW
 
@@ -91,9 +94,7 @@ def test_every_command_works_after_those_before_it(clouds):
     client, secret = clients.create_backend(
         partner=fleet.partner, name="Backend", allowed_scopes=scopes.BACKENDS, by="test", now=NOW
     )
-    shell = Shell(
-        PORTAL="http://testserver", CLIENT_ID=client.client_id, CLIENT_SECRET=secret, HOME_ID=fleet.gateway.serial
-    )
+    shell = Shell(PORTAL="http://testserver", CLIENT_ID=client.client_id, CLIENT_SECRET=secret, DAY="2026-06-15")
     told = commands()
     assert len(told) > 25
     for line in told:
@@ -106,6 +107,27 @@ def a_worker_looks_around(account: Connection) -> None:
     """Do what the page says takes a few seconds."""
     now = timezone.now()
     discovery.discover(account, connections.open_adapter(account, clock=timezone.now), now)
+
+
+@pytest.mark.django_db
+def test_what_a_gateway_signed_is_verified_as_the_page_says(monkeypatch):
+    fleet = make_fleet(environment="sandbox")
+    (verifier,) = re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)
+    page: dict[str, Any] = {}
+    exec(verifier, page)  # noqa: S102  our own page
+    monkeypatch.setattr(jwt.PyJWKClient, "fetch_data", lambda self: Browser().get(urlsplit(self.uri).path).json())
+    path = f"gateways/{fleet.gateway.serial}/energy"
+    token = backend(fleet.partner).get(path, {"date": "2026-06-15", "format": "jwt"}).content.decode()
+    claims = page["measured"](token, settings.PUBLIC_URL, fleet.gateway.serial)
+    assert (claims["date"], len(claims["data"])) == ("2026-06-15", 1)
+    with pytest.raises(jwt.InvalidTokenError):
+        page["measured"](token, "https://another.example", fleet.gateway.serial)
+
+
+@pytest.mark.once
+def test_every_scope_is_named():
+    table = DOCS.partition("| Scope |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`([^`]+)`", table)) == set(scopes.ALL)
 
 
 @pytest.mark.once
