@@ -1,4 +1,4 @@
-"""Homes with readings, as those who pull them see them."""
+"""Homes with readings, as those who pull them see them, and how addresses name what a fleet has."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 
 from gateways.models import Client
 from ingest import partitions, store
-from ingest.models import Der, System
+from ingest.models import Der, Message, System
 from ingest.readings import DerKey, Kind, Reading
+from onboarding.models import Enrollment
 from tests import factories
+from tests.admin.conftest import Fleet
 from tests.api import calling
 from tests.api.calling import Api
 from tests.factories import NOW
@@ -55,3 +57,19 @@ def hours(start: datetime, count: int, **energies: int) -> list[Reading]:
     hour = timedelta(hours=1)
     known = {name: Decimal(value) for name, value in energies.items()}
     return [Reading(ts=start + (number + 1) * hour, interval_s=3600, **known) for number in range(count)]  # type: ignore[arg-type]
+
+
+def named(fleet: Fleet) -> dict[str, str]:
+    """What the addresses of the API have in place of {gateway}, {connection} and so on."""
+    partner, gateway = fleet.partner, fleet.gateway
+    system = System.objects.get(gateway=gateway)
+    enrollment = Enrollment.objects.get(pk=fleet.enrollment.pk)
+    names = {
+        "gateway": gateway.serial, "prefix": fleet.type.prefix, "system": system.uid,
+        "connection": system.connection.uid, "sn": system.ders.get().sn, "credential": fleet.credential.uid,
+        "flow": fleet.flow.uid, "enrollment": enrollment.uid, "reference": enrollment.user_reference,
+        "vendor": "solis", "webhook": fleet.webhook.uid, "message": Message.objects.get(gateway=gateway).pk,
+        "public_key": gateway.keys.get().public_key, "consent": partner.consents.earliest("pk").uid,
+        "journey": partner.journeys.get().uid, "invitation": partner.invitations.get().uid,
+    }  # fmt: skip
+    return {name: str(value) for name, value in names.items()}

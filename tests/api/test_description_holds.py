@@ -17,9 +17,8 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi import checks
 
 from gateways.oauth import clients, grants, scopes
-from ingest.models import Message
-from onboarding.webhooks import endpoints
 from tests.admin.conftest import make_fleet
+from tests.api import homes
 from tests.api.calling import backend, token_of
 from tests.factories import NOW
 
@@ -55,27 +54,14 @@ class Client:
         grants.give(user=owner, client=app, gateways=[gateway], scopes=list(scopes.HOMEOWNERS), now=timezone.now())
         self.app = token_of(app, owner)
         self.backend = backend(fleet.partner, requests_per_minute=10**6).token
-        system = gateway.system
-        webhook, _ = endpoints.create(
-            partner=fleet.partner, url="http://127.0.0.1:1025/hook", names=["*"], by="test", now=timezone.now()
-        )
-        self.rows = {
-            "gateway": gateway.serial, "prefix": fleet.type.prefix, "system": system.uid, "uid": system.uid,
-            "connection": system.connection.uid, "sn": system.ders.get().sn, "credential": fleet.credential.uid,
-            "flow": fleet.flow.uid, "enrollment": fleet.enrollment.uid, "reference": "user-7", "vendor": "solis",
-            "webhook": webhook.uid, "message": Message.objects.get(gateway=gateway).pk,
-            "public_key": gateway.keys.get().public_key, "consent": fleet.partner.consents.earliest("pk").uid,
-            "journey": fleet.partner.journeys.get().uid, "invitation": fleet.partner.invitations.get().uid,
-        }  # fmt: skip
+        self.rows = homes.named(fleet)
 
     def headers(self, path: str) -> dict[str, str]:
         token = self.backend if path.startswith("/api/") else self.app
         return {"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
 
     def about_what_there_is(self, case: Any) -> Any:
-        case.path_parameters.update(
-            {name: str(self.rows[name]) for name in case.path_parameters or () if name in self.rows}
-        )
+        case.path_parameters.update({name: self.rows[name] for name in case.path_parameters or () if name in self.rows})
         return case
 
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from gateways.models import Client, Gateway, GatewayGrant
 from gateways.oauth import clients, grants, scopes
 from gateways.rest import paging
-from ingest.models import Message, System
+from ingest.models import System
 from ingest.passthrough import ids
 from ingest.passthrough.ids import Native
 from ingest.readings import DerKey, Kind
@@ -26,6 +26,7 @@ from onboarding.models import Enrollment, WebhookEndpoint
 from onboarding.webhooks import addresses
 from tests import factories
 from tests.admin.conftest import Fleet, make_fleet
+from tests.api import homes
 from tests.api.calling import Api, backend, token_of
 from tests.factories import NOW
 
@@ -55,32 +56,31 @@ class Rows:
             yield {**without, "vendor": "solaredge", "credential": self.named["credential"]}
 
 
+_IDS = (
+    "gateway", "system", "connection", "sn", "credential", "flow", "enrollment", "webhook", "public_key", "consent",
+    "journey", "invitation", "site", "device",
+)  # fmt: skip
+
+
 def rows_of(fleet: Fleet) -> Rows:
-    partner, gateway = fleet.partner, fleet.gateway
+    gateway = fleet.gateway
     System.objects.filter(gateway=gateway).update(name="Villa Kulla", external_id="plant-of-villa-kulla")
     system = System.objects.get(gateway=gateway)
     Enrollment.objects.filter(pk=fleet.enrollment.pk).update(user_reference="kulla-7")
     WebhookEndpoint.objects.filter(pk=fleet.webhook.pk).update(url="http://127.0.0.1:9009/kulla")
     system.ders.update(sn="panel-of-villa-kulla")
-    message, delivery = Message.objects.get(gateway=gateway), fleet.webhook.deliveries.get()
-    named = {
-        "gateway": gateway.serial, "prefix": fleet.type.prefix, "type": fleet.type.prefix, "system": system.uid,
-        "connection": system.connection.uid, "sn": system.ders.get().sn, "credential": fleet.credential.uid,
-        "flow": fleet.flow.uid, "enrollment": fleet.enrollment.uid, "reference": "kulla-7", "user_reference": "kulla-7",
-        "vendor": "solis", "webhook": fleet.webhook.uid, "message": message.pk,
-        "public_key": gateway.keys.get().public_key, "consent": partner.consents.earliest("pk").uid,
-        "journey": partner.journeys.get().uid, "invitation": partner.invitations.get().uid,
-        "subject": f"gateway:{gateway.serial}", "cursor": paging.encode(0), "include_secrets": "true",
+    named = homes.named(fleet)
+    named |= {
+        "type": named["prefix"], "user_reference": named["reference"], "subject": f"gateway:{gateway.serial}",
+        "cursor": paging.encode(0), "include_secrets": "true",
         "site": ids.encode(Native("solis", system.external_id)),
-        "device": ids.encode(Native("solis", system.external_id, DerKey(Kind.PV, system.ders.get().sn))),
+        "device": ids.encode(Native("solis", system.external_id, DerKey(Kind.PV, named["sn"]))),
     }  # fmt: skip
     secret = [
-        gateway.serial, system.uid, system.name, system.external_id, system.connection.uid, named["sn"],
-        fleet.credential.uid, fleet.flow.uid, fleet.enrollment.uid, fleet.webhook.uid, delivery.uid,
-        named["public_key"], named["consent"], named["journey"], named["invitation"], "9009/kulla",
-        "TOP-SECRET-KEY", named["site"], named["device"],
+        *(named[name] for name in _IDS), system.name, system.external_id, str(fleet.webhook.deliveries.get().uid),
+        "9009/kulla", "TOP-SECRET-KEY",
     ]  # fmt: skip
-    return Rows({name: str(value) for name, value in named.items()}, [str(one) for one in secret])
+    return Rows(named, secret)
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def operations(client: Any) -> Iterator[tuple[str, str, Any]]:
 
 def requests(path: str, operation: Any, rows: Rows) -> Iterator[tuple[str, str]]:
     """Give addresses and bodies of an operation: as in its example, and with ids of the fleet wherever it takes one."""
-    named = rows.named | {"id": rows.named["site" if "/sites" in path else "device"], "uid": rows.named["system"]}
+    named = rows.named | {"id": rows.named["site" if "/sites" in path else "device"]}
     address = re.sub(r"\{(\w+)\}", lambda found: quote(named[found[1]], safe=""), path)
     taken = [one["name"] for one in operation["parameters"] if one.get("in") == "query" and one["name"] in named]
     needed = "date=2026-06-15&" if path.endswith("/energy") else ""
