@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from gateways.oauth import scopes
 from gateways.rest import paging
-from gateways.rest.requests import Document, PageQuery, Query
+from gateways.rest.requests import Document, PageQuery
 from gateways.rest.views import Endpoint
 from ingest import vendors
 from ingest.api import windows
@@ -39,9 +39,7 @@ class LiveQuery(PageQuery):
     )
 
 
-class IntervalQuery(Query):
-    vars()["from"] = windows.Moment(required=False, help_text="Begin, in ISO 8601. Default: a day before `to`.")
-    to = windows.Moment(required=False, help_text="End, not included. Default: now. At most 31 days after `from`.")
+class IntervalQuery(windows.SpanQuery):
     resolution = serializers.ChoiceField(choices=list(windows.STEPS), default="15m")
 
 
@@ -242,10 +240,13 @@ class _Devices(_Live, abstract=True):
     @extend_schema(parameters=_ONE, responses=IntervalsDocument)
     @action(detail=True, pagination_class=None)
     def intervals(self, request: Request, id: str) -> Response:  # noqa: A002, ARG002  DRF's names
-        """Ask what a device measured, in the calendar of its site: whole intervals that cover the time asked for."""
+        """Ask what a device measured in up to 31 days.
+
+        Answered are whole intervals, in the calendar of its site, that cover the time asked for.
+        """
         native, asked = self.native(id), self.asked()
         resolution = self.query["resolution"]
-        window = windows.asked({**self.query, "cursor": ""}, asked.clock(), longest=windows.MONTH)
+        window = windows.asked(self.query, asked.clock(), longest=windows.MONTH)
         step = windows.STEPS[resolution]
         zone, found = single.measured(asked, native, start=window.start, end=window.end, step=step)
         shown = {"id": id, "timezone": zone, "resolution": resolution, "data": [_interval(one) for one in found]}

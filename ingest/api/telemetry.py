@@ -15,6 +15,7 @@ from gateways.rest import paging
 from gateways.rest.requests import Document
 from ingest import telemetry
 from ingest.api import reached, windows
+from ingest.api.ders import OneDerQuery
 from ingest.api.signed import Signed
 from ingest.api.windows import Moment, WindowQuery
 from ingest.models import Der
@@ -24,12 +25,9 @@ from ingest.telemetry import Page
 RAW = "raw"
 
 
-class TelemetryQuery(WindowQuery):
+class TelemetryQuery(WindowQuery, OneDerQuery):
     resolution = serializers.ChoiceField(
         choices=[RAW, *windows.STEPS], default=RAW, help_text="`raw`: points as SEN got them; else buckets of time."
-    )
-    gateway = serializers.CharField(
-        default="", max_length=64, help_text="Id of its gateway, where several homes have a device with this serial."
     )
     received_after = Moment(
         required=False,

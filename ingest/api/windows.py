@@ -60,14 +60,19 @@ class Moment(serializers.Field[datetime, str, Any, Any]):
             self.fail("form")
 
 
-class WindowQuery(Query):
-    """Parameters of all that is served of readings, page by page."""
+class SpanQuery(Query):
+    """Which time."""
 
     vars()["from"] = Moment(
         required=False,
         help_text="Begin, included: ISO 8601 with offset, or 13 digits of Unix ms. Default: a day before `to`.",
     )
     to = Moment(required=False, help_text="End, not included, in the same forms. Default: now.")
+
+
+class WindowQuery(SpanQuery):
+    """Parameters of all that is served of readings, page by page."""
+
     limit = serializers.IntegerField(
         min_value=1, max_value=5000, default=5000, help_text="Rows of a page at most; points can be fewer."
     )
@@ -90,8 +95,8 @@ class Window:
 
 
 def asked(query: dict[str, Any], now: datetime, *, longest: timedelta) -> Window:
-    """Return the window that a `WindowQuery` asks for. Raises Problem for one that is empty or too long."""
-    if query["cursor"]:
+    """Return the window that a `SpanQuery` or `WindowQuery` asks for. Raises Problem for an empty or too long one."""
+    if query.get("cursor"):
         return _of_cursor(query["cursor"], longest)
     end = query.get("to") or now
     start = query.get("from") or end - _DEFAULT
