@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from oauth2_provider.generators import generate_client_secret
 from oauth2_provider.models import get_access_token_model, get_grant_model, get_refresh_token_model
 
@@ -117,6 +120,14 @@ def disable(*, client: Client, by: By, now: datetime) -> None:
     if Client.objects.filter(pk=client.pk, disabled_at=None).update(disabled_at=now):
         forget_tokens(client)
         _record(client, events.CLIENT_DISABLED, by, now)
+
+
+def lock_tokens(users: Collection[int] | QuerySet[Any]) -> None:
+    """Let nobody else make or forget tokens of these homeowners until the caller's transaction ends.
+
+    Else who forgets them would not see what a refresh that is under way makes.
+    """
+    list(User.objects.select_for_update(no_key=True).filter(pk__in=users).order_by("pk").values("pk"))
 
 
 def forget_tokens(client: Client, **of: object) -> None:

@@ -87,6 +87,7 @@ def end(*, client: Client, user: User, by: By, now: datetime) -> None:
     events.lock(client.partner_id)
     living = GatewayGrant.objects.filter(client=client, user=user, ended_at=None)
     _end(living.select_related("client__partner", "gateway"), by, now)
+    clients.lock_tokens([user.pk])
     clients.forget_tokens(client, user=user)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from oauth2_provider.models import get_grant_model, get_refresh_token_model
 from oauth2_provider.oauth2_validators import OAuth2Validator
 
-from gateways.oauth import grants, scopes
+from gateways.oauth import clients, grants, scopes
 
 
 class Validator(OAuth2Validator):
@@ -24,8 +24,9 @@ class Validator(OAuth2Validator):
 
     def validate_code(self, client_id: str, code: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
         """Return whether a code may become tokens. A second use ends what the first one got (RFC 6749, 4.1.2)."""
-        living = get_grant_model().objects.select_for_update(of=("self",)).select_related("user")
-        found = living.filter(code=code, application=client).first()
+        given = get_grant_model().objects.filter(code=code, application=client)
+        clients.lock_tokens(given.values("user"))
+        found = given.select_related("user").first()
         if found is None:
             family = _family_of(code)
             if get_refresh_token_model().objects.filter(token_family=family, application=client).exists():
@@ -38,7 +39,7 @@ class Validator(OAuth2Validator):
         """Return whether a refresh token is the newest of its family; an older one ends the family."""
         checksum = hashlib.sha256(refresh_token.encode()).hexdigest()
         # Of two requests with one token the second has to see what the first one did, so as to be the replay it is.
-        list(get_refresh_token_model().objects.select_for_update().filter(token_checksum=checksum).values("pk"))
+        clients.lock_tokens(get_refresh_token_model().objects.filter(token_checksum=checksum).values("user"))
         valid: bool = super().validate_refresh_token(refresh_token, client, request, *args, **kwargs)
         return valid and request.user.is_active and bool(self._agreed(request))
 

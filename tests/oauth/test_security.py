@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -17,7 +18,7 @@ from django.utils import timezone
 from oauth2_provider.models import AccessToken, RefreshToken
 
 from gateways.models import Client, GatewayGrant
-from gateways.oauth import scopes
+from gateways.oauth import grants, scopes
 from tests import factories
 from tests.api.calling import Api
 from tests.oauth.world import BACK, CHALLENGE, VERIFIER, answer, make_app, post, seen
@@ -223,6 +224,27 @@ def test_of_two_at_once_with_one_refresh_token_at_most_one_gets_tokens(world):
     assert len(replies) <= 1
     assert all(b'"access_token": ""' not in reply for reply in replies)
     assert RefreshToken.objects.filter(revoked=None).count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_homeowner_takes_back_is_not_refreshed_meanwhile(world):
+    def refresh() -> None:
+        world.refresh(given["refresh_token"])
+
+    def take_back() -> None:
+        grants.end(client=world.app, user=world.anna, by="test", now=timezone.now())
+
+    def alone(act: Callable[[], None]) -> None:
+        try:
+            act()
+        finally:
+            connection.close()
+
+    for _ in range(4):  # it fell four times in five
+        given = world.tokens()
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(alone, (refresh, take_back)))
+        assert (AccessToken.objects.count(), RefreshToken.objects.count()) == (0, 0)
 
 
 # --- 2.3, 4.3, 4.10: how tokens are sent, kept and bound --------------------------------------------------------------
