@@ -33,6 +33,7 @@ class App:
     sees: Sequence[Any]
     since: datetime
     last_used_at: datetime | None
+    zone: str
 
 
 def apps_of(user: User) -> list[App]:
@@ -60,4 +61,5 @@ def _app(client: Client, given: Sequence[Any]) -> App:
         may=[words for scope, words in scopes.HOMEOWNERS.items() if scope in agreed],
         sees=[words for kind, words in consent_texts.KINDS.items() if any(kind in grant.kinds for grant in given)],
         since=min(grant.given_at for grant in given), last_used_at=max(used, default=None),
+        zone=my_homes.zone_of(my_homes.system_of(given[0].gateway)).key,
     )  # fmt: skip

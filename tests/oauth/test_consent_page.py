@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import json
+import re
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -15,6 +15,8 @@ from gateways.models import Event, Gateway, GatewayGrant
 from gateways.oauth import clients, grants
 from onboarding import deletion
 from onboarding.models import JoinPage
+from tests import factories
+from tests.factories import NOW
 from tests.oauth.world import answer, make_app, seen
 from tests.onboarding import homes
 
@@ -127,6 +129,9 @@ def test_apps_are_listed_with_homes_since_when_and_when_they_were_last_used(worl
     assert "<dt>Last used</dt><dd>not yet</dd>" in page
     seen(token)
     assert "<dt>Last used</dt><dd>not yet</dd>" not in text_of(world.browser.get(reverse("home_consents")))
+    GatewayGrant.objects.update(last_used_at=NOW)
+    factories.system(world.villa, timezone="Asia/Tokyo")
+    assert "<dd>June 15, 2026, 9 p.m.</dd>" in text_of(world.browser.get(reverse("home_consents")))
 
 
 def test_stopping_an_app_ends_its_tokens_and_is_written_down(world):
