@@ -6,11 +6,11 @@ taken: nobody knows then whether it was done, and doing it twice is worse than a
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime, timedelta
 
 import orjson
 from django.db import IntegrityError, transaction
+from django.utils.crypto import salted_hmac
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -82,4 +82,5 @@ def _fingerprint(request: Request, caller: Caller) -> str:
     # none of them is told what another one was answered.
     user = caller.user.pk if caller.user else ""
     whole = f"{user} {request.method} {request.get_full_path()}\n".encode() + request.body
-    return hashlib.sha256(whole).hexdigest()
+    # Keyed: a plain digest of a body with somebody's password would let a thief of the database try passwords.
+    return salted_hmac("idempotency", whole, algorithm="sha256").hexdigest()

@@ -60,6 +60,12 @@ def test_a_key_stands_for_one_request(api, at, body):
     assert Gateway.objects.count() == 1
 
 
+def test_only_who_has_our_key_could_try_what_stood_in_a_request(api, settings):
+    make(api)
+    settings.SECRET_KEY = "another"
+    assert problem(make(api)) == (409, "idempotency-key-reused")
+
+
 def test_another_client_may_use_the_same_key(api, kind):
     neighbor = backend(kind.partner)
     assert make(api).json()["id"] != make(neighbor).json()["id"]
