@@ -189,7 +189,7 @@ class Migration(migrations.Migration):
                 (
                     "kinds",
                     models.JSONField(
-                        default=gateways.models.client._all_kinds,
+                        default=gateways.models.client.all_kinds,
                         help_text="Kinds of devices it sees, of those that are shared at all.",
                     ),
                 ),

@@ -72,7 +72,8 @@ class Client(AbstractApplication):
 KINDS = ("pv", "battery", "meter")
 
 
-def _all_kinds() -> list[str]:
+def all_kinds() -> list[str]:
+    """Return what a homeowner agrees to who unticks nothing."""
     return list(KINDS)
 
 
@@ -83,7 +84,7 @@ class GatewayGrant(models.Model):
     gateway = models.ForeignKey(Gateway, on_delete=models.CASCADE, related_name="grants")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="gateway_grants")
     scopes = models.JSONField()
-    kinds = models.JSONField(default=_all_kinds, help_text="Kinds of devices it sees, of those that are shared at all.")
+    kinds = models.JSONField(default=all_kinds, help_text="Kinds of devices it sees, of those that are shared at all.")
     given_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)

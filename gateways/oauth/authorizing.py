@@ -60,7 +60,10 @@ def read(query: QueryDict) -> Asked:
 def allow(
     *, asked: Asked, user: User, homes: Collection[Gateway], kinds: Collection[str], now: datetime
 ) -> str:
-    """Let the app act for these homes and see these kinds of devices; return where the browser takes the code. Raises Refused, ValidationError."""
+    """Let the app act for these homes and see these kinds of devices; return where the browser takes the code.
+
+    Raises Refused, ValidationError.
+    """
     grants.give(user=user, client=asked.client, gateways=homes, scopes=asked.scopes, kinds=kinds, now=now)
     with _refusals():
         headers, _body, _status = core().server.create_authorization_response(
