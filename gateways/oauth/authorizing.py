@@ -57,9 +57,7 @@ def read(query: QueryDict) -> Asked:
 
 
 @transaction.atomic
-def allow(
-    *, asked: Asked, user: User, homes: Collection[Gateway], kinds: Collection[str], now: datetime
-) -> str:
+def allow(*, asked: Asked, user: User, homes: Collection[Gateway], kinds: Collection[str], now: datetime) -> str:
     """Let the app act for these homes and see these kinds of devices; return where the browser takes the code.
 
     Raises Refused, ValidationError.
