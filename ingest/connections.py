@@ -1,14 +1,12 @@
-"""Accounts at vendors: connect, test, open for talking, note that they need the owner, disconnect."""
+"""Accounts at vendors: connect, test, note that they need the owner, disconnect."""
 
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -16,16 +14,13 @@ from django.db import transaction
 from gateways import events
 from gateways.events import By
 from gateways.models import Partner
-from ingest import budget, sealing, tokens, vendors
+from ingest import adapters, sealing, tokens, vendors
 from ingest.models import Connection, VendorCredential
-from ingest.vendors.base import Approval, ConsentAdapter, OAuth2Code, Tokens, VendorAdapter, VendorSystem
-from ingest.vendors.errors import VendorUnsupported
-from ingest.vendors.http import VendorHttp
+from ingest.vendors.base import Approval, OAuth2Code, Tokens, VendorSystem
 
 _Status = Connection.Status
 _CONNECTED = (_Status.PENDING, _Status.ACTIVE, _Status.PAUSED)
 _BY_ITS_OWNER = "An account of this kind is connected by its owner's consent on the vendor's page."
-_TOKEN_CALL_S = tokens.LEASE.total_seconds() - 15  # a call that begins then has its time-outs left within the lease
 
 
 class AlreadyConnected(ValidationError):
@@ -177,84 +172,23 @@ def test_credentials(row: VendorCredential | Connection, *, clock: Callable[[], 
     """
     if isinstance(row, VendorCredential):
         if isinstance(vendors.scheme_of(row.vendor, row.scheme), OAuth2Code):
-            open_application(row, clock=clock).test_application()
+            adapters.open_application(row, clock=clock).test_application()
             return []
-        row = _account_with(row)
+        row = adapters.account_with(row)
     if row.status == _Status.DISCONNECTED:
         msg = "This account is disconnected, and its secrets are forgotten: reconnect it first."
         raise ValidationError(msg)
-    return open_adapter(row, clock=clock, count=False).systems()
-
-
-def open_application(credential: VendorCredential, *, clock: Callable[[], datetime]) -> ConsentAdapter:
-    """Return the adapter for a partner's application, to ask owners for their consent with.
-
-    Raises VaultError, and VendorUnsupported where the credential is no application.
-    """
-    adapter = open_adapter(_account_with(credential), clock=clock, count=False)
-    if isinstance(adapter, ConsentAdapter) and isinstance(adapter.scheme, OAuth2Code):
-        return adapter
-    msg = f"{credential} is no application that owners can consent to."
-    raise VendorUnsupported(msg)
-
-
-def open_adapter(connection: Connection, *, clock: Callable[[], datetime], count: bool = True) -> VendorAdapter:
-    """Return the vendor's adapter with the connection's secrets opened; raises VaultError.
-
-    With `count`, every request is taken from the vendor's budget (and may raise VendorThrottled).
-    """
-    cls = vendors.adapter_class(connection.vendor)
-    quotas = tuple(cls.policy.quotas)
-
-    def access_token(refused: str | None) -> str:
-        open_uncounted = functools.partial(_open_uncounted, connection, clock)
-        return tokens.access_token(connection, open_uncounted, clock=clock, refused=refused)
-
-    http = VendorHttp(
-        **_wire(),
-        before_request=(lambda: budget.take(connection, quotas, clock=clock)) if count else (lambda: None),
-        access_token=access_token if tokens.has_some(connection) else None,
-    )
-    return _adapter(connection, http, clock)
-
-
-def open_brought(
-    *,
-    partner: Partner,
-    vendor: str,
-    scheme: str,
-    secrets: Mapping[str, str],
-    access_token: str,
-    before_request: Callable[[], None],
-    clock: Callable[[], datetime],
-) -> VendorAdapter:
-    """Return the vendor's adapter for access that somebody brought along for this once; nothing of it is kept.
-
-    A token that the vendor refuses is not renewed.
-    """
-    account = Connection(partner=partner, vendor=vendor, scheme=scheme)
-    bearer = (lambda _refused: access_token) if access_token else None
-    http = VendorHttp(**_wire(), before_request=before_request, access_token=bearer)
-    cls = vendors.adapter_class(vendor)
-    return cls(secrets=secrets, urls=urls(account), http=http, clock=clock, scheme=scheme)
+    return adapters.open_account(row, clock=clock, count=False).systems()
 
 
 def renew_tokens(*, connection: Connection, clock: Callable[[], datetime]) -> None:
     """Renew an account's tokens if half of their life is over. Raises VendorAuthFailed, VendorError, VaultError."""
-    tokens.access_token(connection, functools.partial(_open_uncounted, connection, clock), clock=clock)
+    tokens.access_token(connection, functools.partial(adapters.open_uncounted, connection, clock=clock), clock=clock)
 
 
 def revoke(*, connection: Connection, clock: Callable[[], datetime]) -> None:
     """Give a disconnected account's consent back at the vendor and forget its tokens. Raises VaultError."""
-    tokens.revoke(connection, _open_uncounted(connection, clock), now=clock())
-
-
-def urls(connection: Connection) -> Mapping[str, str]:
-    """Return the vendor's hosts by role: the sandbox's for sandbox partners, else the real ones."""
-    cls = vendors.adapter_class(connection.vendor)
-    if connection.partner.environment == Partner.Environment.SANDBOX:
-        return {role: f"{settings.SANDBOX_URL}/{cls.slug}/{role}" for role in cls.base_urls}
-    return {**cls.base_urls, **settings.VENDOR_URLS.get(cls.slug, {})}
+    tokens.revoke(connection, adapters.open_uncounted(connection, clock=clock), now=clock())
 
 
 @transaction.atomic
@@ -340,49 +274,12 @@ def _take_what_is_given(
         sealing.seal(connection, secrets)
 
 
-def _account_with(credential: VendorCredential) -> Connection:
-    """Return an account (not saved) that is read with a credential of its partner."""
-    names = {"partner": credential.partner, "vendor": credential.vendor, "scheme": credential.scheme}
-    return Connection(credential=credential, **names)
-
-
 def _refuse_twice(connection: Connection) -> None:
     known = Connection.objects.filter(
         partner=connection.partner_id, vendor=connection.vendor, account=connection.account
     ).exclude(status=_Status.DISCONNECTED)
     if connection.account and (other := known.exclude(pk=connection.pk).first()):
         raise AlreadyConnected(other)
-
-
-def _adapter(connection: Connection, http: VendorHttp, clock: Callable[[], datetime]) -> VendorAdapter:
-    cls = vendors.adapter_class(connection.vendor)
-    return cls(
-        secrets=_open_secrets(connection), urls=urls(connection), http=http, clock=clock, scheme=connection.scheme,
-        account=connection.account,
-    )  # fmt: skip
-
-
-def _open_uncounted(connection: Connection, clock: Callable[[], datetime]) -> ConsentAdapter:
-    """Return the adapter for talk about tokens, which must go on when the quota for data is used up."""
-    http = VendorHttp(**_wire())
-    http.deadline = time.monotonic() + _TOKEN_CALL_S
-    adapter = _adapter(connection, http, clock)
-    assert isinstance(adapter, ConsentAdapter)  # noqa: S101  an account with tokens is one whose owner consented
-    return adapter
-
-
-def _wire() -> dict[str, Any]:
-    return {
-        "user_agent": settings.USER_AGENT,
-        "proxy": settings.OUTGOING_PROXY,
-        "ca_bundle": settings.OUTGOING_CA_BUNDLE,
-    }
-
-
-def _open_secrets(connection: Connection) -> dict[str, str]:
-    if connection.credential is not None:
-        return sealing.unseal(connection.credential)
-    return sealing.unseal(connection) if connection.secrets else {}
 
 
 def _go_on(connection: Connection, name: str, by: By, now: datetime) -> None:

@@ -22,7 +22,7 @@ from django.db.models.functions import Coalesce
 
 from gateways import vault
 from gateways.models import Gateway
-from ingest import budget, connections, discovery, parts, store, tallies, vendors, windows
+from ingest import adapters, budget, connections, discovery, parts, store, tallies, vendors, windows
 from ingest.models import Connection, PullRun, System, Tally
 from ingest.vendors.base import PullPolicy, VendorAdapter, Window
 from ingest.vendors.errors import (
@@ -121,7 +121,7 @@ def systems_of(connection: Connection) -> list[System]:
 
 def _pull(connection: Connection, *, clock: Callable[[], datetime], until: float) -> _Slice:
     """Go through the systems that this round has not been to. Raises VendorError when no system can be read."""
-    adapter = connections.open_adapter(connection, clock=clock)
+    adapter = adapters.open_account(connection, clock=clock)
     adapter.http.deadline = until + _LAST_CALL_S
     ended, pulled, failed = _Slice(trouble=_discover_if_due(connection, adapter, clock)), 0, 0
     for system in _of_round(connection):

@@ -5,8 +5,7 @@ The vendor is asked outside any transaction. All of these raise VendorError and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -14,9 +13,8 @@ from django.core.exceptions import ValidationError
 from gateways.events import By
 from gateways.models import Partner
 from ingest import connections, credentials, sealing, vendors
+from ingest.adapters import Clock
 from ingest.models import Connection, VendorCredential
-
-Clock = Callable[[], datetime]
 
 
 def try_secrets(row: VendorCredential | Connection, secrets: Mapping[str, str], *, clock: Clock) -> None:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from gateways import events
 from gateways.events import By
 from gateways.models import Partner
-from ingest import connections, discovery, sealing, vendors
+from ingest import adapters, connections, discovery, sealing, vendors
 from ingest.models import Connection, VendorCredential
 from ingest.vendors.base import OAuth2Code, Tokens
 from ingest.vendors.errors import VendorError
@@ -109,7 +109,7 @@ def link_keys(  # noqa: PLR0913  all there is to say of the account, by keyword
 
 def look_around(connection: Connection, *, clock: Callable[[], datetime]) -> list[str]:
     """List and describe the account's systems now; return what went wrong, in the vendors' words, for the homeowner."""
-    adapter = connections.open_adapter(connection, clock=clock)
+    adapter = adapters.open_account(connection, clock=clock)
     try:
         discovery.discover(connection, adapter, clock())
         discovery.describe_new(connection, adapter, clock)

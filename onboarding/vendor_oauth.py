@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from gateways import vault
 from gateways.models import Partner
-from ingest import connections, vendors
+from ingest import adapters, vendors
 from ingest.models import Connection, VendorCredential
 from ingest.vendors.base import ConsentAdapter, Tokens
 from ingest.vendors.errors import (
@@ -64,7 +64,7 @@ def depart(
     `belongs_to`: the fields of the session that say what for (`journey`, `flow` or `connection`) and whose it is.
     """
     state, now = secrets.token_urlsafe(32), clock()
-    application = connections.open_application(credential, clock=clock)
+    application = adapters.open_application(credential, clock=clock)
     url = application.authorize_url(state=state, redirect_uri=redirect_uri(vendor))
     session = JoinSession(
         partner=partner, vendor=vendor, credential=credential, state_hash=hash_of(state), created_at=now,
@@ -124,7 +124,7 @@ def _exchange(session: JoinSession, callback: Mapping[str, str], clock: Callable
     assert session.credential is not None  # noqa: S101  only vendors with consents send browsers back
     label = vendors.adapter_class(session.vendor).label
     try:
-        application = connections.open_application(session.credential, clock=clock)
+        application = adapters.open_application(session.credential, clock=clock)
         return application.exchange(callback, redirect_uri=redirect_uri(session.vendor))
     except VendorConsentDenied as error:
         raise failed(session, "access_denied", _("You did not agree at %s. Nothing was linked.") % label) from error

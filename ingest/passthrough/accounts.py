@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db.models import QuerySet
 
@@ -13,7 +13,8 @@ from gateways.models import Partner
 from gateways.oauth import reach
 from gateways.oauth.tokens import Caller
 from gateways.rest.problems import Problem
-from ingest import connections, vendors
+from ingest import adapters, vendors
+from ingest.adapters import Clock
 from ingest.models import Connection, System
 from ingest.passthrough.headers import Brought
 from ingest.vendors.base import Quota, VendorAdapter, VendorDer, VendorSystem
@@ -21,7 +22,6 @@ from ingest.vendors.errors import VendorAuthFailed, VendorUnsupported
 
 _Status = Connection.Status
 _SHORT = timedelta(seconds=2)
-Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Account:
 
     def _of_caller(self, way: Brought, clock: Clock) -> VendorAdapter:
         pace = _Pace(vendors.adapter_class(self.vendor).policy.quotas)
-        return connections.open_brought(
+        return adapters.open_brought(
             partner=self.partner, vendor=self.vendor, scheme=way.scheme, secrets=way.secrets,
             access_token=way.access_token, before_request=pace.keep, clock=clock,
         )  # fmt: skip
@@ -110,7 +110,7 @@ def _of_partner(connection: Connection, clock: Clock) -> VendorAdapter:
     if connection.status == _Status.NEEDS_RECONNECT:
         msg = "The account waits for its owner."
         raise VendorAuthFailed(msg)
-    return connections.open_adapter(connection, clock=clock)
+    return adapters.open_account(connection, clock=clock)
 
 
 class _Pace:

@@ -18,9 +18,10 @@ from gateways.models import Partner
 from gateways.rest import paging
 from gateways.rest.problems import Problem
 from ingest import windows
+from ingest.adapters import Clock
 from ingest.models import Connection, System
 from ingest.passthrough import accounts, fanout, ids
-from ingest.passthrough.accounts import Account, Clock, Found
+from ingest.passthrough.accounts import Account, Found
 from ingest.passthrough.headers import Brought
 from ingest.vendors.base import VendorAdapter, VendorSystem
 

@@ -13,8 +13,9 @@ from rest_framework.exceptions import NotFound
 from gateways.oauth.tokens import Caller
 from gateways.rest.problems import Problem, invalid
 from ingest import windows
+from ingest.adapters import Clock
 from ingest.passthrough import accounts, fanout, intervals
-from ingest.passthrough.accounts import Account, Clock, Device
+from ingest.passthrough.accounts import Account, Device
 from ingest.passthrough.headers import Brought
 from ingest.passthrough.ids import Native
 from ingest.statistics import Bucket, Step

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django.http import HttpResponseBase
 
 from gateways.models import Partner
-from ingest import connections
+from ingest import adapters
 from ingest.models import Connection
 
 
@@ -17,7 +17,7 @@ def let_leave_for(response: HttpResponseBase, *, partner: Partner, vendor: str) 
 
     A vendor may send browsers on to another host of its own to sign in, so its neighbors in the domain are let in too.
     """
-    hosts = connections.urls(Connection(partner=partner, vendor=vendor)).values()
+    hosts = adapters.urls(Connection(partner=partner, vendor=vendor)).values()
     let_leave_to(response, *hosts)
 
 

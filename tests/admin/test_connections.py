@@ -10,7 +10,7 @@ from django.db import connection as database
 from django.test import Client
 
 from gateways.models import Gateway
-from ingest import connections
+from ingest import adapters, connections
 from ingest.models import Connection, System, VendorCredential
 from ingest.vendors.base import VendorSystem
 from ingest.vendors.errors import VendorAuthFailed
@@ -34,7 +34,7 @@ class FakeVendor:
         asked = (
             row if isinstance(row, Connection) else Connection(vendor=row.vendor, partner=row.partner, credential=row)
         )
-        self.asked.append(connections._open_secrets(asked))
+        self.asked.append(adapters.open_secrets(asked))
         if self.refusal:
             raise self.refusal
         return [VendorSystem("1")]
@@ -74,7 +74,7 @@ def test_an_account_is_tried_at_the_vendor_before_it_is_kept(operator: Client, f
     made = Connection.objects.get(label="The hill")
     assert page["Location"] == address(Connection, "change", made.pk)
     assert vendor.asked == [{"key_id": SOLIS["key_id"], "key_secret": SECRET}]
-    assert connections._open_secrets(made) == vendor.asked[0]
+    assert adapters.open_secrets(made) == vendor.asked[0]
     assert (made.partner, made.vendor, made.status) == (fleet.partner, "solis", "active")
 
 

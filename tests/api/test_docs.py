@@ -19,7 +19,7 @@ from django.utils import timezone
 from gateways import crypto_api
 from gateways.oauth import clients, scopes
 from gateways.rest import idempotency, paging, versions
-from ingest import connections, discovery
+from ingest import adapters, discovery
 from ingest.api import windows
 from ingest.models import Connection
 from ingest.passthrough import fanout
@@ -106,7 +106,7 @@ def test_every_command_works_after_those_before_it(clouds):
 def a_worker_looks_around(account: Connection) -> None:
     """Do what the page says takes a few seconds."""
     now = timezone.now()
-    discovery.discover(account, connections.open_adapter(account, clock=timezone.now), now)
+    discovery.discover(account, adapters.open_account(account, clock=timezone.now), now)
 
 
 @pytest.mark.django_db

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from gateways.oauth import scopes
-from ingest import connections, discovery
+from ingest import adapters, connections, discovery
 from ingest.models import BudgetUse, Connection, System
 from ingest.vendors.base import Quota
 from ingest.vendors.solis import Solis
@@ -31,7 +31,7 @@ def homes(*, shown=True, withheld=(), **more):
     account = connections.connect(
         partner=of_type.partner, vendor="solis", label="Homes", by="test", now=NOW, secrets=secrets
     )
-    discovery.discover(account, connections.open_adapter(account, clock=timezone.now, count=False), timezone.now())
+    discovery.discover(account, adapters.open_account(account, clock=timezone.now, count=False), timezone.now())
     for system in System.objects.filter(connection=account):
         System.objects.filter(pk=system.pk).update(gateway=factories.gateway(of_type), shown=shown)
     Connection.objects.filter(pk=account.pk).update(withheld_kinds=list(withheld), **more)

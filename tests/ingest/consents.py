@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from gateways.models import Event
-from ingest import connections, tokens, upkeep
+from ingest import adapters, connections, tokens, upkeep
 from ingest.models import Connection
 from ingest.vendors.base import Tokens
 from tests.factories import NOW
@@ -32,7 +32,7 @@ def reconnect(account, app, given, now):
 def bearer(account, time, refused=None):
     """The access token that a worker would use now."""
     fresh = Connection.objects.select_related("partner", "credential").get(pk=account.pk)
-    return connections.open_adapter(fresh, clock=time, count=False).http._bearer(refused)
+    return adapters.open_account(fresh, clock=time, count=False).http._bearer(refused)
 
 
 def held(account):

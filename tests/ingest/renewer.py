@@ -16,7 +16,7 @@ import django
 
 def main(pk: str, now: str, dies: str = "") -> None:
     django.setup()
-    from ingest import connections, tokens, vendors  # noqa: PLC0415  models need the apps, which are loaded by now
+    from ingest import adapters, tokens, vendors  # noqa: PLC0415  models need the apps, which are loaded by now
     from ingest.models import Connection  # noqa: PLC0415
 
     vendors.VENDORS["solis"] = "tests.ingest.consenting.Consenting"
@@ -26,7 +26,7 @@ def main(pk: str, now: str, dies: str = "") -> None:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
-    adapter = connections.open_adapter(connection, clock=lambda: datetime.fromisoformat(now), count=False)
+    adapter = adapters.open_account(connection, clock=lambda: datetime.fromisoformat(now), count=False)
     sys.stdout.write(adapter.http._bearer(None))
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from gateways.models import Event
-from ingest import connections, credentials
+from ingest import adapters, connections, credentials
 from ingest.connections import AlreadyConnected
 from ingest.models import Connection
 from ingest.vendors.base import Tokens
@@ -123,7 +123,7 @@ def test_keys_in_place_of_a_consent_leave_no_token_behind(app):
     connections.reconnect(connection=account, secrets={"key": "k-1"}, scheme="key", by="test", now=LATER)
     row = Connection.objects.get()
     assert (row.scheme, row.credential, row.tokens_received_at) == ("key", None, None)
-    assert connections._open_secrets(row) == {"key": "k-1"}
+    assert adapters.open_secrets(row) == {"key": "k-1"}
 
 
 def test_an_account_that_is_disconnected_in_the_middle_of_a_pull_is_taken_from_it(app):

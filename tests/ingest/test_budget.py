@@ -7,7 +7,7 @@ import pytest
 from django.db import connection as database
 from django.db import connections as database_connections
 
-from ingest import budget, connections, credentials
+from ingest import adapters, budget, credentials
 from ingest.models import BudgetUse
 from ingest.vendors.base import Quota
 from ingest.vendors.errors import Scope, VendorThrottled
@@ -110,7 +110,7 @@ def test_waiting_on_the_spot_has_an_end(sharing, monkeypatch):
 
 def test_a_request_that_the_quota_does_not_allow_is_not_made(sharing, monkeypatch):
     monkeypatch.setattr("time.sleep", lambda _: None)
-    adapter = connections.open_adapter(sharing[0], clock=lambda: NOW)
+    adapter = adapters.open_account(sharing[0], clock=lambda: NOW)
     for quota in adapter.policy.quotas:
         BudgetUse.objects.create(**budget._period(sharing[0], quota, NOW), used=quota.limit)
     with pytest.raises(VendorThrottled):

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 
 from gateways import vault
 from gateways.models import Event
-from ingest import connections, credentials, pull
+from ingest import adapters, connections, credentials, pull
 from ingest.models import BudgetUse, Connection, PullRun, VendorCredential
 from ingest.vendors.errors import VendorAuthFailed
 from tests import factories
@@ -40,7 +40,7 @@ def add_credential(partner, vendor="solis", secrets=SECRETS):
 
 
 def adapter(connection):
-    return connections.open_adapter(Connection.objects.get(pk=connection.pk), clock=lambda: NOW)
+    return adapters.open_account(Connection.objects.get(pk=connection.pk), clock=lambda: NOW)
 
 
 def names():

@@ -16,7 +16,7 @@ from django.db import connections as databases
 
 from gateways import vault
 from gateways.models import Event
-from ingest import connections, receipts, tokens, upkeep
+from ingest import adapters, connections, receipts, tokens, upkeep
 from ingest.models import Connection, PullRun, System
 from ingest.vendors.base import Tokens
 from ingest.vendors.errors import VendorAuthFailed, VendorUnavailable
@@ -151,7 +151,7 @@ def test_a_vault_that_does_not_open_keeps_nobody_waiting(cloud, account, app, ti
     app.save()
     time.now = NOW + HALF
     with pytest.raises(vault.VaultError):
-        tokens.access_token(account, lambda: connections._open_uncounted(account_of(account), time), clock=time)
+        tokens.access_token(account, lambda: adapters.open_uncounted(account_of(account), clock=time), clock=time)
     assert Connection.objects.get().refresh_lease is None
 
 

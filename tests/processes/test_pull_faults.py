@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from gateways.models import Event, Gateway
-from ingest import connections, discovery, sealing
+from ingest import adapters, connections, discovery, sealing
 from ingest.models import Connection, PullRun, Reading
 from onboarding import actions
 from tests import factories
@@ -30,7 +30,7 @@ def solis_home() -> tuple[Connection, Gateway]:
         partner=kind.partner, vendor="solis", label="Home", by="test", now=now,
         secrets={"key_id": "sandbox-key", "key_secret": "sandbox-secret"},
     )  # fmt: skip
-    discovery.discover(connection, connections.open_adapter(connection, clock=timezone.now), now)
+    discovery.discover(connection, adapters.open_account(connection, clock=timezone.now), now)
     system = connection.systems.earliest("external_id")
     gateway = actions.give_gateway(system=system, gateway_type=kind, by="test", now=now)
     gateway = actions.bring_to_life(gateway=gateway, wallet=factories.WALLET, place=_PLACE, by="test", now=now)

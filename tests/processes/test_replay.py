@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from ingest import connections, credentials, discovery, pull, push
+from ingest import adapters, connections, credentials, discovery, pull, push
 from ingest.models import Connection, Reading
 from onboarding import actions
 from tests import factories
@@ -62,7 +62,7 @@ def test_what_stands_in_sens_ledger_is_what_the_vendor_said(portal):
     # The vendor's ten calls a minute would make the test wait: its clock goes on by seven seconds with every look.
     ticks = itertools.count()
     clock = lambda: EVENING + timedelta(seconds=7) * next(ticks)  # noqa: E731
-    discovery.discover(connection, connections.open_adapter(connection, clock=clock), now)
+    discovery.discover(connection, adapters.open_account(connection, clock=clock), now)
     system = connection.systems.get(external_id=SITE)
     gateway = actions.give_gateway(system=system, gateway_type=kind, by="test", now=now)
     place = (Decimal("51.5"), Decimal("-0.1"))

@@ -12,7 +12,7 @@ from django.db.models import Count, Max
 from werkzeug.serving import make_server
 
 from gateways.models import Event
-from ingest import connections, credentials
+from ingest import adapters, connections, credentials
 from ingest.models import Connection, PullRun, Reading, System, VendorCredential
 from ingest.vendors.base import Tokens
 from ingest.vendors.enphase import Enphase, telemetry
@@ -46,7 +46,7 @@ def cloud(settings) -> Iterator[Cloud]:
 
 
 def consented(cloud: Cloud, credential: VendorCredential, login: str) -> Tokens:
-    application = connections.open_application(credential, clock=cloud.clock.now)
+    application = adapters.open_application(credential, clock=cloud.clock.now)
     return application.exchange({"code": cloud.code(login)}, redirect_uri=BACK)
 
 

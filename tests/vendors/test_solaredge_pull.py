@@ -11,7 +11,7 @@ import pytest
 from django.db.models import Max
 from werkzeug.serving import make_server
 
-from ingest import connections, credentials
+from ingest import adapters, connections, credentials
 from ingest.models import Connection, Reading, VendorCredential
 from ingest.vendors.base import Tokens
 from tests import factories
@@ -38,7 +38,7 @@ def vendor(settings) -> Iterator[Vendor]:
 
 
 def consented(vendor: Vendor, credential: VendorCredential) -> Tokens:
-    application = connections.open_application(credential, clock=vendor.clock.now)
+    application = adapters.open_application(credential, clock=vendor.clock.now)
     return application.exchange(vendor.share("ok"), redirect_uri=REDIRECT_URI)
 
 

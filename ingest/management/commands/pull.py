@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from gateways.vault import VaultError
-from ingest import connections, discovery, pull, store, vendors, windows
+from ingest import adapters, discovery, pull, store, vendors, windows
 from ingest.management.commands.normalize import print_readings
 from ingest.models import Connection
 from ingest.readings import DerKey, Reading
@@ -55,7 +55,7 @@ class Command(BaseCommand):
 
     def _pull(self, connection: Connection, since: datetime | None, *, dry_run: bool) -> None:
         started = time.monotonic()
-        adapter = connections.open_adapter(connection, clock=timezone.now, count=not dry_run)
+        adapter = adapters.open_account(connection, clock=timezone.now, count=not dry_run)
         received = self._show(adapter, since) if dry_run else self._store(connection, adapter, since)
         self._report(received, adapter.http.requests_made, time.monotonic() - started, dry_run=dry_run)
 

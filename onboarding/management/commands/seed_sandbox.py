@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from gateways import actions as gateway_actions
 from gateways.models import Gateway, GatewayType, Membership, Partner
-from ingest import connections, credentials, discovery
+from ingest import adapters, connections, credentials, discovery
 from ingest.models import Connection, Der, System, VendorCredential
 from ingest.sen.errors import SenError
 from ingest.vendors.base import VendorAdapter
@@ -86,7 +86,7 @@ class Command(BaseCommand):
         """Take one system of the connection to SEN, unless one is there already."""
         if connection.systems.filter(gateway__status=Gateway.Status.ACTIVE).exists():
             return
-        adapter = connections.open_adapter(connection, clock=timezone.now)
+        adapter = adapters.open_account(connection, clock=timezone.now)
         if connection.discovered_at is None:
             discovery.discover(connection, adapter, now)
         system = _rich_system(connection, adapter)
