@@ -13,7 +13,7 @@ from django import forms
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -28,6 +28,7 @@ from onboarding import consent_texts, my_homes
 from onboarding.models import JoinPage
 from onboarding.views import branding, policy
 from onboarding.views.home import user_of
+from onboarding.views.reauthentication import there_just_now
 
 
 class Back(HttpResponseRedirect):
@@ -63,7 +64,7 @@ class HomesForm(forms.Form):
 
 @never_cache
 @require_http_methods(["GET", "POST"])
-def authorize(request: HttpRequest) -> HttpResponse:
+def authorize(request: HttpRequest) -> HttpResponseBase:
     """Ask whoever is signed in whether an app may act for their homes."""
     try:
         asked = authorizing.read(request.GET)
@@ -71,7 +72,9 @@ def authorize(request: HttpRequest) -> HttpResponse:
             branding.remember(request, page)
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
-        return _ask(request, asked)
+        # What a home signs can bind it to a wallet, for good: a session that was left open is not enough for that.
+        ask = there_just_now(_ask) if scopes.GATEWAY_SIGN in asked.scopes else _ask
+        return ask(request, asked)
     except Refused as refused:
         # Nobody is sent anywhere by a link alone: first they sign in (RFC 9700, 4.11.2).
         if refused.back and request.user.is_authenticated:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
+from typing import Any
 
 from allauth.account import app_settings
 from allauth.account.adapter import get_adapter
@@ -26,6 +28,17 @@ def asked_again(view: _View) -> _View:
     Who has none of them signs in by a code in a mail, and does so again (`sign_in_again`).
     """
     asked: _View = login_required(reauthentication_required(view))
+    return asked
+
+
+def there_just_now(view: _View) -> _View:
+    """Ask as `asked_again` does, but nobody who has signed in within the last minutes."""
+    asking = asked_again(view)
+
+    @functools.wraps(view)
+    def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return (view if _signed_in_lately(request) else asking)(request, *args, **kwargs)
+
     return asked
 
 

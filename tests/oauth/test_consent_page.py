@@ -102,6 +102,25 @@ def test_who_is_not_signed_in_signs_in_with_the_partners_look_and_comes_back(wor
     assert (back.status_code, back["Location"]) == (302, world.url())
 
 
+SIGN = "gateways:read gateway:sign"
+
+
+def test_a_session_that_was_left_open_lets_no_app_have_the_home_sign(world):
+    for asked in (world.see(scope=SIGN), world.choose(world.villa, scope=SIGN)):
+        assert (asked.status_code, asked["Location"].partition("?")[0]) == (302, reverse("account_reauthenticate"))
+    assert not GatewayGrant.objects.exists()
+    world.browser = homes.confirmed(world.anna)
+    assert "code" in answer(world.choose(world.villa, scope=SIGN))
+
+
+def test_who_has_just_signed_in_is_not_asked_for_the_password_again(world):
+    EmailAddress.objects.create(user=world.anna, email=world.anna.email, verified=True, primary=True)
+    world.browser = Browser()
+    sent = world.see(scope=SIGN)["Location"]
+    world.browser.post(sent, {"login": world.anna.email, "password": "correct horse"})
+    assert "have your home sign messages" in text_of(world.see(scope=SIGN)).partition("It may not")[0]
+
+
 @pytest.mark.parametrize(
     "language, words", [("sv", "Får Sun App handla för ditt hem?"), ("es", "¿Puede Sun App actuar por su hogar?")]
 )
