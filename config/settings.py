@@ -237,7 +237,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Partner portal",
     "DESCRIPTION": (
         "Everything that a partner's staff do by hand, and what SEN and apps ask of a home. The newcomer's page is"
-        " docs/api.md; all that can go wrong is listed in /api/problems."
+        " `docs/api.md` of the portal's source; [all that can go wrong](/api/problems) has a page of its own."
     ),
     "VERSION": "2026-11-21",
     "OAS_VERSION": "3.1.1",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import translation
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.cache import cache_control
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
@@ -43,7 +46,12 @@ def docs(request: HttpRequest) -> HttpResponse:
 @require_safe
 def problem_list(request: HttpRequest) -> HttpResponse:
     """List every type of problem; the anchors are what `type` of a problem document names."""
-    return render(request, "api/problems.html", {"types": problem_types.TYPES})
+    return render(request, "api/problems.html", {"types": [(one, _marked(one.what)) for one in problem_types.TYPES]})
+
+
+def _marked(text: str) -> SafeString:
+    """Return a text with what stands in backticks as code."""
+    return mark_safe(re.sub("`(.+?)`", r"<code>\1</code>", escape(text)))  # noqa: S308  it is escaped
 
 
 @functools.cache

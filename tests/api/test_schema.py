@@ -169,4 +169,5 @@ def test_the_framework_refuses_with_the_statuses_of_our_types():
 @pytest.mark.django_db
 def test_the_page_of_problems_has_a_place_for_each_type():
     page = Client().get("/api/problems").content.decode()
+    assert "Correct what <code>errors</code> names" in page
     assert [one.slug for one in problem_types.TYPES if f'id="{one.slug}"' not in page] == []
