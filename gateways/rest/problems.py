@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import structlog
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.exceptions import ValidationError as ModelError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -115,6 +115,13 @@ def _(error: Exception) -> Problem:
 @problem_of.register(exceptions.PermissionDenied)
 def _(error: Exception) -> Problem:
     return Problem("forbidden", str(error) or "This client may not do that.")
+
+
+@problem_of.register
+def _(error: SuspiciousOperation) -> Problem:
+    """Tell what Django itself does not read, such as a thousand parameters."""
+    del error
+    return invalid("This is no request of this API.")
 
 
 @problem_of.register

@@ -1,4 +1,4 @@
-"""What bodies of requests may be: JSON in UTF-8 and of a size, else a problem that says so and no fault of ours."""
+"""What requests may be as a whole: bodies are JSON in UTF-8 and of a size, and what is not is no fault of ours."""
 
 from __future__ import annotations
 
@@ -39,6 +39,10 @@ def test_a_body_longer_than_any_that_is_asked_for_is_refused(size, headers):
     raw = b'{"prefix":"acme","name":"Acme"}'.ljust(size)
     assert problem(send(raw, **headers)) == (413, "too-large")
     assert not GatewayType.objects.exists()
+
+
+def test_a_thousand_parameters_are_the_callers_fault():
+    assert problem(backend().browser.get(f"/api/v1/gateways?{'a&' * 1001}")) == (400, "invalid-request")
 
 
 @pytest.mark.parametrize("charset", ["punycode", "utf-16"])
