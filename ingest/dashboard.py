@@ -11,16 +11,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, F, Max, Q, QuerySet, Sum
 from django.db.models.functions import TruncMinute
 from django.http import HttpRequest
 from django.utils import timezone
 
-from gateways import access, queries
+from gateways import access
 from gateways.access import Duty
 from gateways.admin import columns
 from gateways.models import Gateway, GatewayType
-from ingest import outbox
+from ingest import queues
 from ingest.models import Connection, GatewayQueue, Heartbeat, Message, Minute, PullRun
 
 BEAT_MAX_AGE = timedelta(seconds=60)
@@ -75,9 +75,8 @@ class _Fleet:
 
     def waiting_longest(self) -> list[dict[str, Any]]:
         """Return the queues whose head message waits longest, each with the reason."""
-        has_key = Exists(queries.with_active_key(Gateway.objects.filter(pk=OuterRef("gateway"))))
-        waiting: QuerySet[Any] = outbox.with_oldest(self._queues().filter(waiting__gt=0))
-        rows: QuerySet[Any] = waiting.annotate(has_key=has_key).select_related("gateway")
+        waiting = queues.with_oldest(self._queues().filter(waiting__gt=0))
+        rows: QuerySet[Any] = queues.with_key(waiting).select_related("gateway")
         return [
             {
                 "gateway": columns.to(queue.gateway),
@@ -165,7 +164,7 @@ class _Fleet:
 
 
 def _why(queue: Any) -> str:
-    return outbox.why_waiting(queue, has_key=queue.has_key) or (queue.last_error if queue.failures else "")
+    return queues.why_waiting(queue, has_key=queue.has_key) or (queue.last_error if queue.failures else "")
 
 
 def _beat(now: datetime) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector as PrometheusCollector
 
-from ingest import outbox
+from ingest import queues
 from ingest.models import Connection, GatewayQueue, Heartbeat, Message, Tally
 
 _TALLIES = {Tally.Kind.PULL: ("portal_pulls", "Pulls"), Tally.Kind.PUSH: ("portal_pushes", "Tries to push a message")}
@@ -42,7 +42,7 @@ def _tallies() -> Iterator[Metric]:
 def _queues() -> Iterator[Metric]:
     held_queues = Count("pk", filter=Q(held_at__isnull=False))
     found = GatewayQueue.objects.aggregate(deepest=Max("waiting"), total=Sum("waiting"), held=held_queues)
-    oldest = outbox.oldest_waiting().aggregate(at=Min("oldest_at"))["at"]
+    oldest = queues.oldest_waiting().aggregate(at=Min("oldest_at"))["at"]
     age = (timezone.now() - oldest).total_seconds() if oldest else 0
     yield _gauge("portal_oldest_waiting_message_seconds", "Age of the message that waits longest for SEN.", age)
     yield _gauge(

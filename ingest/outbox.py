@@ -17,12 +17,12 @@ from typing import Any
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 
 from gateways import events, queries
 from gateways.events import By
 from gateways.models import Gateway, GatewayKey
-from ingest import bulk, minutes, tallies
+from ingest import bulk, minutes, queues, tallies
 from ingest.models import Attempt, GatewayQueue, Message, Tally
 from ingest.sen.errors import SenError, SenThrottled
 
@@ -57,15 +57,6 @@ class Outcome:
     error: str = ""
     retry_after_s: float | None = None
     held_reason: str = ""
-
-
-@dataclass(frozen=True)
-class QueueState:
-    """A queue, when the oldest of what waits came in, and why it does not go out ("" if it does)."""
-
-    queue: GatewayQueue
-    oldest_at: datetime | None
-    why_waiting: str
 
 
 @transaction.atomic(savepoint=False)  # a message must not be seen before it is counted
@@ -188,7 +179,7 @@ def hold_undeliverable(*, now: datetime) -> int:
     """Hold what keeps failing for 72 hours, and what a gateway that was released leaves behind; return how many."""
     idle = GatewayQueue.objects.filter(_free(now), waiting__gt=0).select_for_update(of=("self",)).order_by("pk")
     released = Q(gateway__status=Gateway.Status.RELEASED)
-    failing = idle.exclude(released).filter(failures__gt=0, held_at=None).annotate(oldest_at=_head_created_at())
+    failing: QuerySet[Any] = queues.with_oldest(idle.exclude(released).filter(failures__gt=0, held_at=None))
     held = 0
     for queue in failing.filter(oldest_at__lt=now - MAX_AGE):
         reason = f"Not delivered within 72 hours. Last error: {queue.last_error}"
@@ -210,54 +201,9 @@ def release_rekeyed(*, now: datetime) -> int:
     return count
 
 
-def oldest_waiting() -> QuerySet[GatewayQueue]:
-    """Return the queues with waiting messages, each with `oldest_at`: when its head message came in."""
-    return with_oldest(GatewayQueue.objects.filter(waiting__gt=0))
-
-
-def with_oldest(queues: QuerySet[GatewayQueue]) -> QuerySet[GatewayQueue]:
-    """Give queues `oldest_at`: when the head of their waiting messages came in, None if nothing waits."""
-    return queues.annotate(oldest_at=_head_created_at())
-
-
-def state_of(gateway: Gateway) -> QueueState:
-    """Return how a gateway's queue stands; an empty one where nothing was ever to be sent."""
-    found = states(GatewayQueue.objects.filter(pk=gateway.pk))
-    return found[0] if found else QueueState(GatewayQueue(gateway=gateway), None, "")
-
-
-def states(queues: QuerySet[GatewayQueue]) -> list[QueueState]:
-    """Return how queues stand, in their order."""
-    has_key = Exists(queries.with_active_key(Gateway.objects.filter(pk=OuterRef("gateway"))))
-    rows: QuerySet[Any] = with_oldest(queues.select_related("gateway")).annotate(has_key=has_key)
-    return [
-        QueueState(row, row.oldest_at, why_waiting(row, has_key=row.has_key) if row.waiting or row.held_at else "")
-        for row in rows
-    ]
-
-
-def why_waiting(queue: GatewayQueue, *, has_key: bool) -> str:
-    """Say in words why a queue's messages do not go out, or nothing if they do."""
-    if queue.held_reason:
-        return queue.held_reason
-    if queue.gateway.status != Gateway.Status.ACTIVE:
-        return f"The gateway is {queue.gateway.get_status_display()}."
-    if not has_key:
-        return (
-            "The gateway has no active key: its key is banned or SEN does not know it yet."
-            " Rotate the key and register it."
-        )
-    return ""
-
-
 def backoff_s(failures: int) -> float:
     """Return the seconds until the next try after `failures` failed ones: full jitter, 1 s doubling to 256 s."""
     return random.uniform(0, min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** min(failures, 10)))  # noqa: S311  no secret
-
-
-def _head_created_at() -> Subquery:
-    waiting = Message.objects.filter(gateway=OuterRef("pk"), state=_State.WAITING)
-    return Subquery(waiting.order_by("id").values("created_at")[:1])
 
 
 def _free(now: datetime) -> Q:

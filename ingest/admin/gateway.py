@@ -17,7 +17,7 @@ from gateways.admin import columns, filters
 from gateways.admin.acts import ActForm, act
 from gateways.admin.gateway import GatewayAdmin as NounAdmin
 from gateways.models import Gateway, Partner
-from ingest import lifecycle, outbox
+from ingest import lifecycle, outbox, queues
 from ingest.admin.base import REFUSALS, vendor
 from ingest.models import GatewayQueue, Message, System
 
@@ -35,7 +35,7 @@ def why(queue: Any, *, has_key: bool) -> str:
     """Say why a queue's messages wait, or what went wrong last; nothing if all is well."""
     if queue is None or not (queue.waiting or queue.held_at):
         return ""
-    return outbox.why_waiting(queue, has_key=has_key) or (queue.last_error if queue.failures else "")
+    return queues.why_waiting(queue, has_key=has_key) or (queue.last_error if queue.failures else "")
 
 
 def _in_sandbox(gateway: Any) -> bool:

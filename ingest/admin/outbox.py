@@ -7,19 +7,18 @@ from typing import Any
 import orjson
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import DropdownFilter
 
-from gateways import queries
 from gateways.access import Duty
 from gateways.admin import columns, filters
 from gateways.admin.acts import act
 from gateways.admin.base import CappedPaginator, PartnerAdmin
-from gateways.models import Event, Gateway
-from ingest import outbox
+from gateways.models import Event
+from ingest import outbox, queues
 from ingest.admin.base import vendor
 from ingest.admin.gateway import ReasonForm, why
 from ingest.admin.reading import HIDDEN
@@ -56,9 +55,7 @@ class GatewayQueueAdmin(PartnerAdmin):
     last_error_ago = columns.ago("last_error_at", "last error")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[GatewayQueue]:
-        gateway = Gateway.objects.filter(pk=OuterRef("gateway"))
-        queues = outbox.with_oldest(super().get_queryset(request).select_related("gateway__partner"))
-        return queues.annotate(has_key=Exists(queries.with_active_key(gateway)))
+        return queues.with_key(queues.with_oldest(super().get_queryset(request).select_related("gateway__partner")))
 
     def links(self, row: GatewayQueue) -> list[tuple[str, str]]:
         return [

@@ -16,7 +16,7 @@ from gateways.oauth import reach, scopes
 from gateways.rest.problems import conflict
 from gateways.rest.requests import Body, Document, PageQuery
 from gateways.rest.views import Resource
-from ingest import outbox
+from ingest import outbox, queues
 from ingest.api.gateways import OfGateway
 from ingest.models import GatewayQueue
 
@@ -79,7 +79,7 @@ class Queues(Resource):
     def list(self, request: Request) -> Response:  # noqa: ARG002
         """List queues, with what waits in each of them and why."""
         page = self.paginate_queryset(self.get_queryset()) or []
-        stand = outbox.states(GatewayQueue.objects.filter(pk__in=[row.pk for row in page]).order_by("pk"))
+        stand = queues.states(GatewayQueue.objects.filter(pk__in=[row.pk for row in page]).order_by("pk"))
         return self.get_paginated_response(self.get_serializer(stand, many=True).data)
 
 
@@ -120,4 +120,4 @@ class QueueOfGateway(OfGateway):
         return self._shown(row)
 
     def _shown(self, row: Gateway) -> Response:
-        return Response(self.document(outbox.state_of(row)))
+        return Response(self.document(queues.state_of(row)))

@@ -8,7 +8,7 @@ import pytest
 
 from gateways import actions
 from gateways.models import Event, GatewayType
-from ingest import outbox
+from ingest import outbox, queues
 from ingest.models import GatewayQueue, Message
 from ingest.outbox import Outcome
 from ingest.sen.errors import SenUnavailable
@@ -44,7 +44,7 @@ def test_a_person_holds_a_queue_and_releases_it():
     outbox.hold_queue(gateway=queue.gateway, reason="maintenance", by="test", now=NOW)
     queue.refresh_from_db()
     assert outbox.claim_due(now=NOW) == []
-    assert outbox.why_waiting(queue, has_key=True) == "maintenance"
+    assert queues.why_waiting(queue, has_key=True) == "maintenance"
     assert outbox.release_queue(gateway=queue.gateway, by="test", now=after(1))
     assert not outbox.release_queue(gateway=queue.gateway, by="test", now=after(1))
     assert claim(after(1)).gateway_id == queue.pk

@@ -9,7 +9,7 @@ from django.db import connections
 
 from gateways import actions, queries
 from gateways.models import Event
-from ingest import outbox
+from ingest import outbox, queues
 from ingest.models import Attempt, GatewayQueue, Message, Tally
 from ingest.outbox import Outcome
 from ingest.sen.errors import SenThrottled, SenUnavailable
@@ -171,17 +171,17 @@ def test_a_queue_is_held_with_the_reason_and_says_so_once():
 )
 def test_a_gateway_that_may_not_send_is_not_claimed_and_says_why(prepare, words):
     queue = filled()
-    assert outbox.why_waiting(queue, has_key=True) == ""
+    assert queues.why_waiting(queue, has_key=True) == ""
     prepare(queue.gateway)
     assert outbox.claim_due(now=NOW) == []
     assert waiting(queue) == 3
-    assert words in outbox.why_waiting(queue, has_key=queries.active_key(queue.gateway) is not None)
+    assert words in queues.why_waiting(queue, has_key=queries.active_key(queue.gateway) is not None)
 
 
 def test_a_gateway_that_sen_does_not_know_yet_collects_messages_and_says_so():
     queue = filled(gateway=factories.gateway())
     assert outbox.claim_due(now=NOW) == []
-    assert "SEN does not know it yet" in outbox.why_waiting(queue, has_key=False)
+    assert "SEN does not know it yet" in queues.why_waiting(queue, has_key=False)
 
 
 def test_the_oldest_waiting_message_is_found():
@@ -189,8 +189,8 @@ def test_the_oldest_waiting_message_is_found():
     add(queue.gateway, queue.gateway.system.ders.get().pk, 1, after(60))
     outcomes = {one.gateway_id: one for one in outbox.claim_due(now=NOW)}
     record(*(Outcome(one, delivered=[one.messages[0].id]) for one in outcomes.values()))
-    assert [(one.pk, vars(one)["oldest_at"]) for one in outbox.oldest_waiting()] == [(queue.pk, after(60))]
-    assert vars(outbox.with_oldest(GatewayQueue.objects.filter(pk=idle.pk)).get())["oldest_at"] is None
+    assert [(one.pk, vars(one)["oldest_at"]) for one in queues.oldest_waiting()] == [(queue.pk, after(60))]
+    assert vars(queues.with_oldest(GatewayQueue.objects.filter(pk=idle.pk)).get())["oldest_at"] is None
 
 
 def test_a_queue_that_waits_after_a_failure_can_be_tried_soon():

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from gateways import queries
 from gateways.models import Gateway
-from ingest import outbox, push
+from ingest import push, queues
 from ingest.models import GatewayQueue, Message
 
 
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         if queue is None or not queue.waiting:
             self.stdout.write("Nothing waits.")
             return
-        why = outbox.why_waiting(queue, has_key=True) or queries.why_no_key(gateway)
+        why = queues.why_waiting(queue, has_key=True) or queries.why_no_key(gateway)
         if why:
             msg = f"{queue.waiting} messages wait: {why}"
             raise CommandError(msg)
