@@ -22,14 +22,13 @@ from ingest.api import reached
 from ingest.api.credentials import TestDocument, secrets_field
 from ingest.models import Connection, System, VendorCredential
 from onboarding import owners
+from onboarding.api.references import Reference
 
 
 class ConnectionQuery(PageQuery):
     vendor = serializers.ChoiceField(choices=vendors.choices(), required=False)
     status = serializers.ChoiceField(choices=Connection.Status.choices, required=False)
-    user_reference = serializers.CharField(
-        required=False, max_length=100, trim_whitespace=False, help_text="What you call the homeowner."
-    )
+    user_reference = Reference(required=False, help_text="What you call the homeowner.")
 
 
 class KeysBody(Body):
