@@ -11,8 +11,10 @@ from django.utils import timezone
 from oauth2_provider.models import AccessToken, RefreshToken
 
 from gateways.models import Client, Event, Gateway, GatewayGrant, IdempotentRequest
+from gateways.models.client import KINDS
 from gateways.oauth import clients, grants, scopes
 from ingest import pruning
+from ingest.readings import Kind
 from tests import factories
 from tests.api.calling import Api
 from tests.oauth.world import answer, make_app, post, seen
@@ -269,3 +271,8 @@ def test_what_is_over_is_pruned_and_what_could_tell_a_replay_stays(world):
     pruning.prune(now=now, until=time.monotonic() + 60)
     assert (AccessToken.objects.count(), RefreshToken.objects.count(), world.app.grant_set.count()) == (1, 2, 0)
     assert IdempotentRequest.objects.get().key == "young"
+
+
+@pytest.mark.once
+def test_a_grant_knows_every_kind_of_device_that_there_is():
+    assert list(KINDS) == list(Kind)
