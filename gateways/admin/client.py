@@ -114,7 +114,7 @@ class ClientAdmin(Revealing, PartnerAdmin):
         "created", "disabled_at",
     )  # fmt: skip
     readonly_fields = fields
-    list_display = ("name", "kind", "client_id", "may_do", "requests_per_minute", "made", "disabled", "partner")
+    list_display = ("name", "kind", "client_id", "requests_per_minute", "made", "disabled", "partner")
     list_filter = (
         filters.yes_no("disabled", "disabled", Q(disabled_at__isnull=False)),
         ("partner", filters.Related),
@@ -167,7 +167,7 @@ class ClientAdmin(Revealing, PartnerAdmin):
     def may_do(self, client: Client) -> str:
         return ", ".join(scopes.allowed(client))
 
-    @act("Change", done="changed", duty=Duty.GOVERN, form=ChangeForm, when=_usable, at_most=1)
+    @act("Change", done="changed", duty=Duty.GOVERN, form=ChangeForm, when=_usable, at_most=1, needs_factor=True)
     def change(self, client: Client, *, by: Any, now: Any, **fields: Any) -> None:
         clients.change(client=client, by=by, now=now, **fields)
 

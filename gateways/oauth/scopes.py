@@ -33,7 +33,10 @@ HOMEOWNERS = {
 """what homeowners are asked for, in words that follow “It may”"""
 
 ALL = {
-    **HOMEOWNERS,
+    GATEWAYS_READ: "see gateways, their keys and queues, systems, devices and vendors",
+    GATEWAY_IDENTITY: "see which key signs for a home",
+    GATEWAY_SIGN: "have a home sign messages, such as the one that names its wallet",
+    TELEMETRY_READ: "read what devices measured",
     GATEWAYS_WRITE: "create gateways, name their wallets and positions, rotate and ban keys",
     ENROLLMENTS_READ: "see Join flows, enrollments, homeowners and accounts at vendors",
     ENROLLMENTS_WRITE: "make Join flows and invitations, disconnect accounts",
@@ -43,6 +46,7 @@ ALL = {
     EVENTS_READ: "read the event log",
     PASSTHROUGH: "ask vendors live",
 }
+"""every scope, in words for staff and clients"""
 
 BACKENDS = frozenset(ALL) - {GATEWAY_IDENTITY, GATEWAY_SIGN}
 """what a partner's own backend may be allowed: a home's identity and signature need its owner's consent"""
