@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from gateways import maps
 from gateways.access import Duty
+from gateways.admin import second_factor
 
 _REFUSALS_SHOWN = 10
 
@@ -68,11 +69,13 @@ def act(
     warning: str = "",
     when: Callable[[Any], bool] = _always,
     at_most: int = 1000,
+    needs_factor: bool = False,
 ) -> Callable[[Callable[..., str | None]], Callable[..., HttpResponse | None]]:
     """Make an admin action of `method(self, row, *, by, now, **answers)`, which may return a remark about the row.
 
     `done` follows the count of rows ("3 gateways suspended"). `warning` has to be confirmed. `when` says for which
-    rows the act makes sense, so that a row's page offers only those.
+    rows the act makes sense, so that a row's page offers only those. With `needs_factor` the second factor has to have
+    been given just now: a stolen session does not do it.
     """
 
     def decorate(method: Callable[..., str | None]) -> Callable[..., HttpResponse | None]:
@@ -82,6 +85,8 @@ def act(
         )
 
         def action(admin: Any, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+            if needs_factor and not second_factor.given_recently(request):
+                return second_factor.ask(request, then=request.get_full_path())
             return _perform(admin, about, method, request, queryset)
 
         action.__name__ = method.__name__

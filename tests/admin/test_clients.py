@@ -113,17 +113,26 @@ def test_an_owner_makes_no_client_for_another_partner(trusted: Browser, fleet: A
     assert "partner" in page.context["form"].errors
 
 
-def test_an_owner_changes_what_a_client_may_and_it_is_written_down(owner: Browser, fleet: Any) -> None:
-    page = owner.post(address(Client, "changelist"), chosen("change", fleet.app))
+def test_an_owner_changes_what_a_client_may_and_it_is_written_down(trusted: Browser, fleet: Any) -> None:
+    page = trusted.post(address(Client, "changelist"), chosen("change", fleet.app))
     form = page.context["form"]
     assert form["redirect_uris"].value() == "https://app.example/done"
     assert "webhooks:write" not in dict(form.fields["allowed_scopes"].choices)
     answers = {**APP, "allowed_scopes": ["gateways:read", "telemetry:read"]}
-    assert change(owner, fleet.app, **answers) == ["1 client changed."]
+    assert change(trusted, fleet.app, **answers) == ["1 client changed."]
     fleet.app.refresh_from_db()
     assert (fleet.app.name, fleet.app.requests_per_minute) == ("Our app", 60)
     event = Event.objects.get(name="client.changed")
     assert event.data["scopes"] == fleet.app.allowed_scopes == ["gateways:read", "telemetry:read"]
+
+
+def test_a_stolen_session_sends_no_apps_browsers_elsewhere(owner: Browser, fleet: Any) -> None:
+    set_up_factor(owner)
+    elsewhere = {**APP, "redirect_uris": "https://evil.example/", "confirmed": "yes"}
+    asked = owner.post(address(Client, "changelist"), chosen("change", fleet.app) | elsewhere)
+    assert asked["Location"].startswith(reverse("mfa_reauthenticate"))
+    fleet.app.refresh_from_db()
+    assert fleet.app.redirect_uris == "https://app.example/done"
 
 
 def test_a_new_secret_takes_the_place_of_the_one_before(trusted: Browser, fleet: Any) -> None:
@@ -147,11 +156,11 @@ def test_an_app_on_a_phone_gets_no_secret(trusted: Browser, fleet: Any) -> None:
     assert "keeps no secret" in told.content.decode()
 
 
-def test_a_client_is_disabled_for_good(owner: Browser, fleet: Any) -> None:
-    act(owner, "disable", fleet.app)
+def test_a_client_is_disabled_for_good(trusted: Browser, fleet: Any) -> None:
+    act(trusted, "disable", fleet.app)
     fleet.app.refresh_from_db()
     assert fleet.app.disabled_at is not None
-    assert "for good" in change(owner, fleet.app, **APP)[-1]
+    assert "for good" in change(trusted, fleet.app, **APP)[-1]
 
 
 def test_an_operator_ends_what_a_homeowner_allowed(operator: Browser, viewer: Browser, fleet: Any) -> None:
