@@ -12,7 +12,7 @@ from gateways import events, queries
 from gateways.models import Event
 from gateways.oauth import scopes
 from gateways.rest import paging
-from gateways.rest.authentication import HasScope, IsPartnersOwn
+from gateways.rest.authentication import PARTNERS_OWN
 from gateways.rest.requests import Document, PageQuery
 from gateways.rest.views import Resource
 
@@ -64,7 +64,7 @@ class EventPages(paging.CursorPages):
 class Events(Resource):
     """The event log, oldest first. Whoever asks again and again sends `last_sequence` back as `after`."""
 
-    permission_classes = (HasScope, IsPartnersOwn)
+    permission_classes = PARTNERS_OWN
     required_scope = scopes.EVENTS_READ
     model = Event
     partner_path = "partner"

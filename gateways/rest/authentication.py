@@ -62,6 +62,10 @@ class IsPartnersOwn(BasePermission):
         raise exceptions.PermissionDenied(msg)
 
 
+PARTNERS_OWN = (HasScope, IsPartnersOwn)
+"""permissions of views whose subject is no single home's"""
+
+
 def too_narrow(needed: str) -> Problem:
     """Return the problem of a token, or of an owner's consent, that does not go as far as `needed` (RFC 6750, 3.1)."""
     challenge = f'Bearer realm="api", error="insufficient_scope", scope="{needed}"'

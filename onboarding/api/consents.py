@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from rest_framework import mixins, serializers
 
 from gateways.oauth import scopes
-from gateways.rest.authentication import HasScope, IsPartnersOwn
+from gateways.rest.authentication import PARTNERS_OWN
 from gateways.rest.requests import Document, PageQuery
 from gateways.rest.views import Resource
 from onboarding.api.references import Reference
@@ -65,7 +65,7 @@ class WholeConsentDocument(ConsentDocument):
 class Consents(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     """Consents. They are given and ended by homeowners; ending an enrollment ends its consents."""
 
-    permission_classes = (HasScope, IsPartnersOwn)
+    permission_classes = PARTNERS_OWN
     required_scope = scopes.ENROLLMENTS_READ
     model = Consent
     partner_path = "partner"

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gateways.oauth import scopes
-from gateways.rest.authentication import HasScope, IsPartnersOwn
+from gateways.rest.authentication import PARTNERS_OWN
 from gateways.rest.requests import Document, PageQuery
 from gateways.rest.views import Resource
 from ingest.models import System
@@ -69,7 +69,7 @@ class EnrollmentDocument(Document):
 class Enrollments(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     """Enrollments: each an account that one of the partner's users connected through a Join flow."""
 
-    permission_classes = (HasScope, IsPartnersOwn)
+    permission_classes = PARTNERS_OWN
     required_scope = scopes.ENROLLMENTS_READ
     write_scope = scopes.ENROLLMENTS_WRITE
     model = Enrollment

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gateways.oauth import scopes
-from gateways.rest.authentication import HasScope, IsPartnersOwn
+from gateways.rest.authentication import PARTNERS_OWN
 from gateways.rest.requests import Body, Document, OfPartner, PageQuery
 from gateways.rest.views import Resource
 from ingest import vendors
@@ -117,7 +117,7 @@ class NewFlowDocument(FlowDocument):
 class JoinFlows(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     """Join flows: a site sends its visitors to one, and gets each back with an enrollment."""
 
-    permission_classes = (HasScope, IsPartnersOwn)
+    permission_classes = PARTNERS_OWN
     required_scope = scopes.ENROLLMENTS_READ
     write_scope = scopes.ENROLLMENTS_WRITE
     model = JoinFlow

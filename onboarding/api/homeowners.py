@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from gateways.oauth import scopes
 from gateways.rest import paging
-from gateways.rest.authentication import HasScope, IsPartnersOwn
+from gateways.rest.authentication import PARTNERS_OWN
 from gateways.rest.requests import Body, Document, OfPartner, PageQuery
 from gateways.rest.views import Endpoint
 from ingest import vendors
@@ -118,7 +118,7 @@ class Homeowners(Endpoint):
     A reference in an address is percent-encoded, a slash as %2F.
     """
 
-    permission_classes = (HasScope, IsPartnersOwn)
+    permission_classes = PARTNERS_OWN
     required_scope = scopes.ENROLLMENTS_READ
     write_scope = scopes.ENROLLMENTS_WRITE
     serializer_class = HomeownerDocument

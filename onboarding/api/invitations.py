@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gateways.oauth import scopes
-from gateways.rest.authentication import HasScope, IsPartnersOwn
+from gateways.rest.authentication import PARTNERS_OWN
 from gateways.rest.requests import Body, Document, PageQuery
 from gateways.rest.views import Resource
 from ingest import vendors
@@ -105,7 +105,7 @@ class LinkedInvitationDocument(InvitationDocument):
 class Invitations(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     """Invitations to the partner's join page."""
 
-    permission_classes = (HasScope, IsPartnersOwn)
+    permission_classes = PARTNERS_OWN
     required_scope = scopes.ENROLLMENTS_READ
     write_scope = scopes.ENROLLMENTS_WRITE
     model = Invitation

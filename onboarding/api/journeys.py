@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gateways.oauth import scopes
-from gateways.rest.authentication import HasScope, IsPartnersOwn
+from gateways.rest.authentication import PARTNERS_OWN
 from gateways.rest.requests import Document, PageQuery, Query, Time
 from gateways.rest.views import Resource
 from ingest import vendors
@@ -102,7 +102,7 @@ class FunnelDocument(Document):
 class Journeys(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     """Journeys of homeowners on the partner's join page."""
 
-    permission_classes = (HasScope, IsPartnersOwn)
+    permission_classes = PARTNERS_OWN
     required_scope = scopes.ENROLLMENTS_READ
     model = Journey
     partner_path = "partner"
