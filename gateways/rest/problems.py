@@ -100,7 +100,7 @@ def _(error: ModelError) -> Problem:
 @problem_of.register
 def _(error: exceptions.Throttled) -> Problem:
     wait = max(1, round(getattr(error, "wait", None) or 1))
-    detail = f"That were too many requests of this client. Go on in {wait} s."
+    detail = f"These are too many requests of this client. Go on in {wait} s."
     return Problem("rate-limited", detail, headers={"Retry-After": str(wait)})
 
 
@@ -150,11 +150,7 @@ def _(error: exceptions.APIException) -> Problem:
     return Problem(slug, str(error.detail), headers=headers)
 
 
-_SLUGS = {
-    401: "unauthorized",
-    405: "method-not-allowed",
-    413: "too-large",
-}
+_SLUGS = {401: "unauthorized", 405: "method-not-allowed"}
 
 
 def handler(error: Exception, context: Mapping[str, Any]) -> Response:

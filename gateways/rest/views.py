@@ -54,7 +54,7 @@ class Endpoint(GenericViewSet[Any]):
     renderer_classes: Sequence[type[BaseRenderer]] = (renderers.Json, renderers.Csv)
     parser_classes = (parsers.Json, parsers.MergePatch)
     pagination_class: type[BasePagination] | None = CursorPages
-    metadata_class = None
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     schema = Schema()
 
     query: dict[str, Any]
