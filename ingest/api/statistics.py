@@ -43,7 +43,7 @@ class BalanceDocument(Document):
         allow_null=True, help_text="generation + import + discharge - export - charge; null where a part is not known."
     )
     soc = serializers.FloatField(allow_null=True, help_text="The batteries' last, 0 to 1.")
-    complete = serializers.BooleanField(help_text="Whether it is over, and read at the vendor: until then it may grow.")
+    complete = serializers.BooleanField(help_text="False while it may grow: not over, or not read at the vendor yet.")
 
     example: ClassVar = {
         "start": "2026-06-15T10:00:00Z", "end": "2026-06-15T11:00:00Z", "generation_wh": 4210.0, "import_wh": 0.0,

@@ -81,7 +81,7 @@ class Measured(Document):
     soc = serializers.FloatField(allow_null=True, required=False, help_text="Of a battery: the last, 0 to 1.")
     points = serializers.IntegerField(help_text="How many readings end in it.")
     quality = serializers.ChoiceField(choices=list(Quality), allow_null=True, help_text="The worst of them.")
-    complete = serializers.BooleanField(help_text="Whether it is over, and read at the vendor: until then it may grow.")
+    complete = serializers.BooleanField(help_text="False while it may grow: not over, or not read at the vendor yet.")
 
     example: ClassVar = {
         "power_w": -1500.0, "generation_wh": 375.0, "points": 3, "quality": "measured", "complete": True,
