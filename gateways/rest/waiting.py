@@ -1,44 +1,51 @@
 """Callers that wait for others, such as vendors, SEN and webhooks: each holds a thread of the web process meanwhile.
 
-Half of the threads stays for everybody else, however slow those others are or make themselves.
+Half of the threads stays for everybody else, however slow those others are or make themselves; and no partner has all
+of the other half.
 """
 
 from __future__ import annotations
 
 import functools
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from gateways.rest.problems import Problem
 
-_PLACES = threading.BoundedSemaphore(4)
+_PLACES, _PLACES_OF_ONE = 4, 3
 _RETRY_AFTER_S = 5
+_lock = threading.Lock()
+_taken: Counter[int] = Counter()
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 
 
-@contextmanager
-def place() -> Iterator[None]:
-    """Take a place among those that wait. Raises Problem where none is free."""
-    if not _PLACES.acquire(blocking=False):
-        raise _busy()
-    try:
-        yield
-    finally:
-        _PLACES.release()
-
-
-def waits(method: Callable[Given, Answer]) -> Callable[Given, Answer]:
+def waits(method: Callable[Concatenate[Any, Given], Answer]) -> Callable[Concatenate[Any, Given], Answer]:
     """Let a view's method take a place while it runs."""
 
     @functools.wraps(method)
-    def with_place(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
-        with place():
-            return method(*args, **kwargs)
+    def with_place(view: Any, /, *args: Given.args, **kwargs: Given.kwargs) -> Answer:
+        with place(view.caller.partner.pk):
+            return method(view, *args, **kwargs)
 
     return with_place
+
+
+@contextmanager
+def place(partner_id: int) -> Iterator[None]:
+    """Take a place among those that wait. Raises Problem where none is free."""
+    with _lock:
+        if _taken.total() >= _PLACES or _taken[partner_id] >= _PLACES_OF_ONE:
+            raise _busy()
+        _taken[partner_id] += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _taken.subtract([partner_id])
 
 
 def _busy() -> Problem:

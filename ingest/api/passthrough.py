@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gateways.oauth import scopes
-from gateways.rest import paging
+from gateways.rest import paging, waiting
 from gateways.rest.requests import Document, PageQuery
 from gateways.rest.views import Endpoint
 from ingest import vendors
@@ -159,6 +159,7 @@ class _Live(Endpoint, abstract=True):
     lookup_value_regex = ids.PATTERN
 
     @extend_schema(parameters=_HEADERS)
+    @waiting.waits
     def list(self, request: Request) -> Response:
         """Ask all vendors at once. Who does not answer is named in `errors`; the others are told."""
         page = self._page()
@@ -213,6 +214,7 @@ class Sites(_Live):
         yield self.document(_site(vendor, system))
 
     @extend_schema(parameters=_ONE)
+    @waiting.waits
     def retrieve(self, request: Request, id: str) -> Response:  # noqa: A002, ARG002  DRF's names
         """Ask the vendor of one site."""
         native = self.native(id)
@@ -233,12 +235,14 @@ class _Devices(_Live, abstract=True):
                 yield self.document(_device(Device(vendor, system, der)))
 
     @extend_schema(parameters=_ONE)
+    @waiting.waits
     def retrieve(self, request: Request, id: str) -> Response:  # noqa: A002, ARG002  DRF's names
         """Ask the vendor of one device."""
         return Response(self.document(_device(single.device(self.asked(), self.native(id)))))
 
     @extend_schema(parameters=_ONE, responses=IntervalsDocument)
     @action(detail=True, pagination_class=None)
+    @waiting.waits
     def intervals(self, request: Request, id: str) -> Response:  # noqa: A002, ARG002  DRF's names
         """Ask what a device measured in up to 31 days.
 

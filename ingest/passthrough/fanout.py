@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import structlog
 from django.db import connections
 
-from gateways.rest import waiting
 from gateways.rest.problems import Problem, problem_of, unexpected
 from ingest.readings import ReadingInvalid
 from ingest.vendors.errors import VendorError, VendorReplyInvalid, VendorUnavailable
@@ -27,16 +26,10 @@ _AT_ONCE = 8  # each thread may hold a connection to the database
 def ask(questions: Mapping[Key, Callable[[], Answer]], *, until: float) -> dict[Key, Answer | Problem]:
     """Ask all at once and return what each brought by `until` (time.monotonic): the answer, or what went wrong.
 
-    A question that is late goes on alone until its own time-outs end it; nobody waits for it. Raises Problem while too
-    many callers wait for others already.
+    A question that is late goes on alone until its own time-outs end it; nobody waits for it.
     """
     if not questions:
         return {}
-    with waiting.place():
-        return _ask(questions, until)
-
-
-def _ask(questions: Mapping[Key, Callable[[], Answer]], until: float) -> dict[Key, Answer | Problem]:
     pool = ThreadPoolExecutor(min(len(questions), _AT_ONCE), thread_name_prefix="passthrough")
     try:
         begun: dict[Key, Future[Answer]] = {}

@@ -12,8 +12,6 @@ from typing import Any, ClassVar
 
 import pytest
 
-from gateways.rest import waiting
-from gateways.rest.problems import Problem
 from ingest import vendors
 from ingest.passthrough import accounts, fanout, intervals
 from ingest.readings import DerKey, Kind, Quality, Reading
@@ -201,19 +199,3 @@ def test_nobody_waits_for_a_question_that_is_late():
     told.set()
     assert answers[2] == ""
     assert getattr(answers[1], "slug", "") == "vendor-too-slow"
-
-
-def test_callers_that_wait_for_vendors_leave_threads_to_everybody_else(monkeypatch):
-    monkeypatch.setattr(waiting, "_PLACES", threading.BoundedSemaphore(1))
-    until = time.monotonic() + 15
-
-    def well() -> str:
-        return "well"
-
-    def asks_as_well() -> str:
-        with pytest.raises(Problem) as refused:
-            fanout.ask({1: well}, until=until)
-        return refused.value.slug
-
-    assert fanout.ask({1: asks_as_well}, until=until)[1] == "live-busy"
-    assert fanout.ask({1: well}, until=until)[1] == "well"
