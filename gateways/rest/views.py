@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.db.models import Model, QuerySet
-from django.http import Http404
-from django.utils import timezone
+from django.http import Http404, HttpRequest
+from django.utils import timezone, translation
 from django.utils.cache import get_conditional_response, set_response_etag
 from rest_framework import exceptions
 from rest_framework.pagination import BasePagination
@@ -67,6 +67,11 @@ class Endpoint(GenericViewSet[Any]):
         if not abstract and not getattr(cls, "required_scope", ""):
             msg = f"{cls.__qualname__} does not say which scope it needs: set required_scope."
             raise TypeError(msg)
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Take a request, and speak English whatever languages it prefers: programs read what is said."""
+        super().setup(request, *args, **kwargs)
+        translation.activate("en")
 
     @property
     def caller(self) -> Caller:

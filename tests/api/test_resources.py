@@ -91,6 +91,12 @@ def test_a_table_has_the_same_columns_on_every_page_also_on_an_empty_one():
     assert api.get("events", {"format": "csv", "after": 99}).content.decode("utf-8-sig").splitlines() == [columns]
 
 
+def test_the_api_speaks_english_to_everybody():
+    refused = backend().get("gateways", {"limit": 0}, {"Accept-Language": "sv"})
+    assert refused["Content-Language"] == "en"
+    assert refused.json()["detail"] == "limit: Ensure this value is greater than or equal to 1."
+
+
 def test_what_is_refused_says_what_there_is_instead():
     api = backend()
     assert "created, registered, owned" in api.get("gateways", {"status": "happy"}).json()["detail"]
