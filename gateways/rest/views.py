@@ -68,10 +68,10 @@ class Endpoint(GenericViewSet[Any]):
             msg = f"{cls.__qualname__} does not say which scope it needs: set required_scope."
             raise TypeError(msg)
 
-    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         """Take a request, and speak English whatever languages it prefers: programs read what is said."""
-        super().setup(request, *args, **kwargs)
         translation.activate("en")
+        return super().initialize_request(request, *args, **kwargs)
 
     @property
     def caller(self) -> Caller:
