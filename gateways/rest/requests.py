@@ -30,7 +30,7 @@ class _Strict(serializers.Serializer[Any]):
     def get_fields(self) -> dict[str, Any]:
         fields: dict[str, Any] = super().get_fields()
         for field in (getattr(field, "child", field) for field in fields.values()):
-            if isinstance(field, serializers.ChoiceField) and len(field.choices) <= _FEW:
+            if isinstance(field, serializers.ChoiceField):
                 _name_choices(field)
         return fields
 
@@ -43,7 +43,7 @@ class _Strict(serializers.Serializer[Any]):
 
 def _name_choices(field: serializers.ChoiceField) -> None:
     if field.error_messages["invalid_choice"] == field.default_error_messages["invalid_choice"]:
-        known = ", ".join(map(str, field.choices))
+        known = ", ".join(map(str, field.choices)) if len(field.choices) <= _FEW else "many, named in /api/docs"
         field.error_messages["invalid_choice"] = f'There is no "{{input}}" here; there are {known}.'
 
 

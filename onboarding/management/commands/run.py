@@ -79,6 +79,7 @@ class Command(BaseCommand):
         self.stdout.write(
             self.style.SUCCESS(f"The portal is at {settings.PUBLIC_URL}/admin/  (Ctrl-C ends everything)")
         )
+        self.stdout.write(f"The API, to be tried with the clients above: {settings.PUBLIC_URL}{reverse('api-docs')}")
         self.stdout.write(_TO_JOIN)
         self.stdout.write(
             self.style.SUCCESS(f"Join link: {settings.PUBLIC_URL}{reverse('join_welcome', args=['sunny'])}")
