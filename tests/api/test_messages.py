@@ -146,7 +146,8 @@ def test_a_gateway_for_which_nothing_was_ever_to_be_sent_has_an_empty_queue(api,
 
 def test_a_queue_can_be_held_before_anything_is_in_it(api, queue):
     gateway = factories.active_gateway(queue.gateway.gateway_type)
-    assert api.post(f"gateways/{gateway.serial}/queue/hold", {"reason": "not yet"}).json()["held_reason"] == "not yet"
+    held = api.post(f"gateways/{gateway.serial}/queue/hold", {"reason": "not yet"}).json()
+    assert (held["held_reason"], held["why_waiting"], held["waiting"]) == ("not yet", "not yet", 0)
     queues.filled(1, gateway=gateway)
     assert gateway.pk not in {claim.gateway_id for claim in outbox.claim_due(now=queues.after(60))}
 

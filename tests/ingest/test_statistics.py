@@ -9,7 +9,7 @@ import pytest
 from ingest import statistics, store
 from ingest.models import System
 from ingest.readings import DerKey, Kind, Quality, Reading
-from ingest.statistics import Row, Step
+from ingest.statistics import Bucket, Row, Step
 from tests import factories
 from tests.factories import NOW
 
@@ -61,6 +61,14 @@ def test_energies_of_intervals_add_up_and_belong_to_where_the_interval_ends():
     assert [bucket.readings for bucket in fold(rows)] == [4, 4]
     assert fold(rows)[0].power_w == pytest.approx(-402)
     assert not fold(rows)[0].derived
+
+
+def test_a_bucket_can_be_trusted_as_far_as_the_least_of_its_readings():
+    by_doubt = [Quality.SUSPECT, Quality.ESTIMATED, Quality.DERIVED, Quality.MEASURED]
+    seen = [Bucket(MIDNIGHT, MIDNIGHT + QUARTER, qualities=frozenset(by_doubt[n:])).quality for n in range(5)]
+    assert seen == [*by_doubt, None]
+    computed = Bucket(MIDNIGHT, MIDNIGHT + QUARTER, qualities=frozenset({Quality.MEASURED}), derived=True)
+    assert computed.quality is Quality.DERIVED
 
 
 def test_an_interval_over_an_edge_is_shared_out_by_time():
