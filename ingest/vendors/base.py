@@ -241,6 +241,7 @@ class VendorAdapter(ABC):
         """
         self.scheme = self.scheme_named(scheme or self.schemes[0].name)
         self.secrets = secrets
+        http.hide(*(secrets.get(field.name, "") for field in self.scheme.fields if field.secret))
         self.urls = urls
         self.http = http
         self.clock = clock

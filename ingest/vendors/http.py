@@ -16,6 +16,7 @@ from ingest.vendors.errors import VendorAuthFailed, VendorReplyInvalid, VendorUn
 
 TIMEOUT_S = (5, 12)  # to connect, between two bytes
 MAX_REPLY_BYTES = 20 * 1024 * 1024
+_SHORTEST_HIDDEN = 8  # characters; a shorter one could be part of what is no secret
 AccessToken = Callable[[str | None], str]
 """gives the access token to use; called with the one that was just refused, it renews that one if it is worth it"""
 _SECRET_QUERY = re.compile(r"(?i)([?&](?:[a-z_]*key|[a-z_]*token|secret|password|code)=)[^&\s]+")
@@ -35,6 +36,7 @@ class VendorHttp:
     ) -> None:
         self.requests_made = 0
         self.deadline = math.inf  # time.monotonic after which no request begins and no reply is read on
+        self._hidden: set[bytes] = set()
         self._before_request = before_request
         self._access_token = access_token
         self._session = requests.Session()
@@ -71,11 +73,17 @@ class VendorHttp:
             return response
         return exchange(headers={**(headers or {}), "Authorization": f"Bearer {renewed}"})
 
+    def hide(self, *secrets: str) -> None:
+        """Take secrets out of all that is read from now on: some vendors repeat in an error what they were sent."""
+        self._hidden |= {secret.encode() for secret in secrets if len(secret) >= _SHORTEST_HIDDEN}
+
     def _bearer(self, refused: str | None) -> str:
         if self._access_token is None:
             msg = "This account has no consent of its owner."
             raise VendorAuthFailed(msg)
-        return self._access_token(refused)
+        token = self._access_token(refused)
+        self.hide(token)
+        return token
 
     def _send(
         self,
@@ -121,7 +129,10 @@ class VendorHttp:
                 msg = f"reply larger than {MAX_REPLY_BYTES} bytes"
                 raise VendorReplyInvalid(msg)
             chunks.append(chunk)
-        response._content = b"".join(chunks)  # noqa: SLF001  requests has no public way to cap a body
+        body = b"".join(chunks)
+        for secret in self._hidden:
+            body = body.replace(secret, b"***")
+        response._content = body  # noqa: SLF001  requests has no public way to cap a body
 
 
 def read_json(response: requests.Response) -> Any:

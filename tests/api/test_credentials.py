@@ -9,11 +9,12 @@ from gateways.models import Event
 from ingest import connections, credentials
 from ingest.models import Connection, VendorCredential
 from tests import factories
+from tests.api.asking import fault
 from tests.api.calling import backend, problem
 from tests.clouds import clouds, running_clouds
 from tests.factories import NOW
 
-__all__ = ["clouds", "running_clouds"]
+__all__ = ["clouds", "fault", "running_clouds"]  # fixtures
 
 pytestmark = pytest.mark.django_db
 
@@ -191,3 +192,12 @@ def test_who_may_not_write_credentials_does_not_read_them_either(partner, kept):
     reader = backend(partner, "gateways:read", "enrollments:read", "enrollments:write")
     assert problem(reader.get("vendor-credentials")) == (403, "insufficient-scope")
     assert problem(reader.post("vendor-credentials", TESLA)) == (403, "insufficient-scope")
+
+
+@pytest.mark.parametrize("status", [200, 401, 503])
+def test_a_vendor_that_repeats_a_secret_tells_it_to_nobody(clouds, fault, kept, api, status):
+    fault("solis", status=status, body=f"<p>{'x' * 170} sandbox-secret is wrong", times=9)
+    answer = api.post(f"vendor-credentials/{kept.uid}/test")
+    assert answer.status_code in {403, 502}
+    assert "***" in answer.json()["detail"]
+    assert "sandbox-s" not in answer.content.decode()
