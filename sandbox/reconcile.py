@@ -23,6 +23,7 @@ from sandbox.reconcile_clients import Portal, Sen, SignatureWrong
 
 _WINDOW = timedelta(days=31)  # what the portal gives at once
 _SHOWN, _SAID = 5, 500
+_EARLY = frozenset({"created", "registered", "owned", "located"})
 
 Key = tuple[str, int]
 """a point of a gateway: serial of the DER, Unix ms"""
@@ -42,6 +43,8 @@ class Comparison:
     changed: list[Key] = field(default_factory=list)
     unproven: list[str] = field(default_factory=list)
     """why a signed page proves nothing"""
+    early: str = ""
+    """the status of a gateway that does not send yet: there is nothing to compare"""
 
     @property
     def differs(self) -> bool:
@@ -51,6 +54,9 @@ class Comparison:
 def reconcile(portal: Portal, sen: Sen, start: datetime, end: datetime) -> Iterator[Comparison]:
     """Yield a comparison for each gateway that the portal shows, of the points of [start, end)."""
     for gateway in portal.pages("gateways"):
+        if gateway["status"] in _EARLY:
+            yield Comparison(gateway["id"], early=gateway["status"])
+            continue
         ders = [der["sn"] for der in portal.pages(f"gateways/{gateway['id']}/ders")]
         found = _compared(gateway["id"], _pulled(portal, gateway["id"], ders, start, end), sen, start, end)
         for sn in ders:
@@ -102,6 +108,9 @@ def _windows(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetim
 
 def report(found: Comparison, say: Callable[[str], Any]) -> None:
     """Say what was compared, and the first of each kind of difference."""
+    if found.early:
+        say(f"{found.gateway}: {found.early}, sends nothing yet")
+        return
     verdict = "DIFFERS" if found.differs else "same"
     say(f"{found.gateway}: {found.pulled} points pulled, {found.pushed} pushed, {verdict}")
     for kind in ("missing", "extra", "changed"):

@@ -92,6 +92,14 @@ def test_what_is_pulled_is_what_was_pushed_and_whatever_is_not_is_found(reconcil
     assert (status, "missing: 1" in said, "extra" in said, "changed" in said) == (1, True, False, False)
 
 
+def test_a_home_that_does_not_send_yet_is_no_difference(reconcile, system):
+    waits = factories.gateway(system.gateway.gateway_type)
+    homes.measure(factories.system(waits).ders.get(), homes.counted(NOW, 5))
+    status, said = reconcile()
+    assert (status, f"{waits.serial}: created, sends nothing yet" in said) == (0, True)
+    assert "2 gateways, 0 with differences" in said
+
+
 def test_a_page_that_is_signed_by_a_key_sen_does_not_know_proves_nothing(reconcile, system):
     actions.rotate_key(owner=system.gateway, by="test", now=NOW)
     actions.activate_key(owner=system.gateway, by="test", now=NOW)
