@@ -93,10 +93,11 @@ def test_what_is_pulled_is_what_was_pushed_and_whatever_is_not_is_found(reconcil
 
 
 def test_a_home_that_does_not_send_yet_is_no_difference(reconcile, system):
-    waits = factories.gateway(system.gateway.gateway_type)
+    made = factories.gateway(system.gateway.gateway_type)
+    waits = lifecycle.register_in_sandbox(gateway=made, by="test", now=NOW)
     homes.measure(factories.system(waits).ders.get(), homes.counted(NOW, 5))
     status, said = reconcile()
-    assert (status, f"{waits.serial}: created, sends nothing yet" in said) == (0, True)
+    assert (status, f"{waits.serial}: registered, sends nothing yet" in said) == (0, True)
     assert "2 gateways, 0 with differences" in said
 
 
