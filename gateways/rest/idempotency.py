@@ -51,8 +51,8 @@ def begin(request: Request, caller: Caller, *, now: datetime) -> IdempotentReque
 
 
 def finish(row: IdempotentRequest, response: Response) -> None:
-    """Keep the answer. A fault of ours, or a limit, is none: the same key may try again."""
-    if response.status_code >= 500 or response.status_code == 429:
+    """Keep the answer. A fault of ours or a vendor's is none: the same key may try again."""
+    if response.status_code >= 500:
         row.delete()
         return
     row.status, row.location = response.status_code, response.headers.get("Location", "")
