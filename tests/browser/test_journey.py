@@ -139,7 +139,10 @@ def assert_readings_at_sen(clouds, gateway, wallet):
     assert known["wallet"] == wallet.address
     assert [key["public_key"] for key in known["keys"]] == [gateway.keys.get().public_key]
     points = requests.get(f"{clouds}/sen/__admin/points?device={gateway.serial}", timeout=5).json()["points"]
-    assert {point["sn"] for point in points} == set(gateway.system.ders.values_list("sn", flat=True))
+    sent = {point["sn"] for point in points}
+    # At night a solar inverter says nothing, and the newest hours are read first.
+    assert sent
+    assert sent <= set(gateway.system.ders.values_list("sn", flat=True))
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ class Machine:
     def output(self) -> str:
         return (self.folder / "output").read_text()
 
-    def wait_for_output(self, text: str, seconds: float = 60) -> None:
+    def wait_for_output(self, text: str, seconds: float = 120) -> None:
         deadline = time.monotonic() + seconds
         while text not in self.output:
             assert time.monotonic() < deadline, f"waited for {text!r}, saw:\n{self.output}"
