@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.test import Client as Browser
 from django.utils import timezone
 
@@ -16,18 +15,16 @@ from gateways.models import Client, Event, Gateway, IdempotentRequest
 from gateways.oauth import clients, grants
 from tests import factories
 from tests.api.calling import Api, backend, token_of
+from tests.api.conftest import _nobody_has_asked_yet
 from tests.gateways.lives import BY, NOW, WALLET, signing_key
+
+__all__ = ["_nobody_has_asked_yet"]
 
 pytestmark = pytest.mark.django_db
 
 TIME = "2025-03-27T12:00:00Z"
 BOTH = ("gateways:read", "gateway:identity", "gateway:sign")
 NOT_FOUND = {"status": "error", "message": "Gateway not found"}
-
-
-@pytest.fixture(autouse=True)
-def _nobody_has_asked_yet():
-    cache.clear()
 
 
 @pytest.fixture
@@ -226,6 +223,13 @@ def test_a_gateway_without_a_key_that_signs_is_a_conflict(home):
     for refused in (home.api.get(path(home.gateway)), sign(home.api, home.gateway)):
         assert refused.status_code == 409
         assert refused.json() == {"status": "error", "message": "No key signs for this gateway now"}
+    assert signatures() == 0
+
+
+def test_what_became_of_a_gateway_since_it_was_read_counts(home):
+    actions.release_gateway(gateway=Gateway.objects.get(pk=home.gateway.pk), **BY)
+    with pytest.raises(crypto.NoKey):
+        crypto.sign(gateway=home.gateway, message="", client=home.app, **BY)
     assert signatures() == 0
 
 
