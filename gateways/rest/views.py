@@ -59,7 +59,8 @@ class Endpoint(GenericViewSet[Any]):
 
     query: dict[str, Any]
     limit_headers: Mapping[str, str] = {}
-    version = ""
+    version = versions.LATEST
+    """that of the client, as soon as it is known whose request this is"""
     _repeatable: IdempotentRequest | None = None
 
     def __init_subclass__(cls, *, abstract: bool = False, **kwargs: Any) -> None:
@@ -149,8 +150,7 @@ class Endpoint(GenericViewSet[Any]):
         if self._repeatable is not None and self._repeatable.pk:
             idempotency.finish(self._repeatable, response)
         for name, value in {**self.limit_headers, versions.HEADER: self.version}.items():
-            if value:
-                response[name] = value
+            response[name] = value
         response["Vary"] = "Authorization, Accept, Portal-Version"
         if _may_be_kept(request, response):
             response["Cache-Control"] = "private, no-cache"

@@ -27,6 +27,7 @@ def test_without_a_token_there_is_a_challenge_and_a_problem_document():
     told = refused["WWW-Authenticate"]
     assert told == 'Bearer realm="api", resource_metadata="http://localhost:8000/.well-known/oauth-protected-resource"'
     assert refused.json()["request_id"] == refused["X-Request-ID"]
+    assert refused["Portal-Version"] == "2026-11-21"
 
 
 @pytest.mark.once
