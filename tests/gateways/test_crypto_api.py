@@ -226,13 +226,6 @@ def test_a_gateway_without_a_key_that_signs_is_a_conflict(home):
     assert signatures() == 0
 
 
-def test_what_became_of_a_gateway_since_it_was_read_counts(home):
-    actions.release_gateway(gateway=Gateway.objects.get(pk=home.gateway.pk), **BY)
-    with pytest.raises(crypto.NoKey):
-        crypto.sign(gateway=home.gateway, message="", client=home.app, **BY)
-    assert signatures() == 0
-
-
 def test_a_gateway_signs_ten_times_a_minute(home):
     other = registered(home.owner, of=home.gateway)
     grants.give(user=home.owner, client=home.app, gateways=[home.gateway, other], scopes=BOTH, now=NOW)
