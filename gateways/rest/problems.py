@@ -178,7 +178,8 @@ def plain_response(problem: Problem) -> HttpResponse:
 @csrf_exempt
 def not_found(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
     """Answer for addresses below /api/ that do not exist."""
-    detail = f"There is no {request.path} here. The addresses are listed in {settings.PUBLIC_URL}/api/schema."
+    slash = " No address ends with a slash." if request.path.endswith("/") else ""
+    detail = f"There is no {request.path} here.{slash} The addresses are listed in {settings.PUBLIC_URL}/api/schema."
     return plain_response(Problem("not-found", detail))
 
 

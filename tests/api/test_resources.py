@@ -105,6 +105,7 @@ def test_what_is_refused_says_what_there_is_instead():
     form = api.browser.post("/api/v1/gateways", {"type": "acme"})
     assert (form.status_code, "Content-Type: application/json" in form.json()["detail"]) == (415, True)
     assert api.post("gateways", ["acme"]).json()["detail"] == "Send a JSON object."
+    assert "No address ends with a slash." in api.get("gateways/").json()["detail"]
     put = api.put("gateways", {})
     assert (put.status_code, put["Allow"]) == (405, "GET, HEAD, POST")
     assert "an offset" in api.get("journeys", {"since": "2026-06-15T12:00:00"}).json()["detail"]
