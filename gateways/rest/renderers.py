@@ -23,16 +23,13 @@ class Json(BaseRenderer):
 
 
 class Csv(BaseRenderer):
-    """A page of a list as a table; what is nested has columns with dots. Problems stay problem documents."""
+    """A page of a list as a table; what is nested has columns with dots."""
 
     media_type = "text/csv"
     format = "csv"
     charset = "utf-8"
 
     def render(self, data: Any, _accepted: str | None = None, context: Mapping[str, Any] | None = None) -> bytes:
-        response = (context or {}).get("response")
-        if response is not None and response.status_code >= 400:
-            return Json().render(data)
         if data is None:
             return b""
         document = context["view"].get_serializer() if context else None

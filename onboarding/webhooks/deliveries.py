@@ -84,7 +84,7 @@ def note_success(endpoint: WebhookEndpoint, kind: Kind, *, by: By, now: datetime
 
     One that takes heartbeats and refuses a delivery is failing still, and is paused for it in the end.
     """
-    if kind in {Kind.EVENTS, Kind.CHALLENGE} or _in_flight(endpoint) is None:
+    if _in_flight(endpoint) is None:
         endpoint.failures, endpoint.failing_since, endpoint.last_error = 0, None, ""
     endpoint.last_success_at = endpoint.last_try_at = endpoint.due_at = now
     if kind is Kind.CHALLENGE:

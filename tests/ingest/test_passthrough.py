@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 
 import pytest
 
+from gateways.rest.problems import Problem
 from ingest import vendors
-from ingest.passthrough import accounts, fanout, intervals
+from ingest.passthrough import accounts, fanout, headers, intervals
 from ingest.readings import DerKey, Kind, Quality, Reading
 from ingest.statistics import Step
 from ingest.vendors.base import (
@@ -167,6 +168,12 @@ def test_a_quota_of_a_second_is_kept_and_longer_ones_are_the_callers_own(monkeyp
     for _ in range(3):
         pace.keep()
     assert waits == [0, 0.5, 0.5]
+
+
+def test_a_secret_is_known_by_its_beginning_where_a_vendor_cuts_what_it_says():
+    way = headers.Brought("key", {"key": "0123456789abcdef"}, access_token="fedcba9876543210")
+    told = way.scrubbed(Problem("vendor-failed", "no key 0123456789ab… and no token fedcba98"))
+    assert told.detail == "no key *** and no token ***"
 
 
 def test_questions_run_beside_each_other_and_one_that_breaks_harms_no_other():
