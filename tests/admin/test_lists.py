@@ -33,6 +33,7 @@ def queries(client: Client, model: type[Model]) -> int:
     return len(captured)
 
 
+@pytest.mark.once
 def test_no_list_asks_the_database_more_for_twenty_homes_than_for_one(
     superuser: Client, owner: Client, fleet: Fleet
 ) -> None:
@@ -159,6 +160,7 @@ def test_readings_are_shown_by_day_and_page(viewer: Client, fleet: Fleet) -> Non
     assert "Must not be before the first day" in reversed_days.content.decode()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("model", MODELS, ids=name)
 def test_every_list_is_taken_away_as_csv(model: type[Model], viewer: Client, fleet: Fleet) -> None:
     page = viewer.get(address(model, "changelist"))

@@ -18,6 +18,8 @@ from tests import factories
 from tests.admin.pages import act, address, chosen, listed
 from tests.admin.standing import fleet, standing, stranger
 
+pytestmark = pytest.mark.once
+
 __all__ = ["fleet", "standing", "stranger"]
 
 REGISTRY: dict[type[Model], Any] = dict(admin.site._registry)

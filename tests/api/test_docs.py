@@ -28,6 +28,8 @@ from tests.api.calling import backend
 from tests.clouds import clouds, running_clouds
 from tests.factories import NOW
 
+pytestmark = pytest.mark.once
+
 __all__ = ["clouds", "running_clouds"]
 
 DOCS = (settings.BASE_DIR / "docs" / "api.md").read_text()

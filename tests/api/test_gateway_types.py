@@ -8,7 +8,7 @@ from gateways.models import Event, GatewayType
 from tests import factories
 from tests.api.calling import backend, problem
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 def test_a_type_is_made_as_sourceful_defined_it_and_found_by_its_prefix():

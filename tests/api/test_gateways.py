@@ -14,7 +14,7 @@ from tests import factories
 from tests.api.calling import Api, backend, problem, token_of
 from tests.factories import NOW, WALLET
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 PLACE = {"latitude": "59.329300", "longitude": "18.068600"}
 

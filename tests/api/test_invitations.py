@@ -14,7 +14,7 @@ from tests import factories
 from tests.api.calling import backend, problem
 from tests.onboarding import homes
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 ANNA = {"email": "anna@example.com", "name": "Anna", "language": "sv", "user_reference": "customer-4711"}
 

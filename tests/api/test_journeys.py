@@ -13,7 +13,7 @@ from tests.api.calling import backend
 from tests.factories import NOW
 from tests.onboarding import homes
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from gateways.models import Event, Gateway, GatewayKey
 from tests import factories
 from tests.api.calling import backend, problem
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from tests.api import homes
 from tests.api.calling import Api, backend, token_of
 from tests.factories import NOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 OF_EVERYBODY = ("/api/v1/vendors/{vendor}",)
 

@@ -13,7 +13,7 @@ from ingest.readings import DerKey, Kind
 from tests import factories
 from tests.api.calling import backend, problem
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 SITE = ids.encode(Native("solis", "1"))
 METER = ids.encode(Native("solis", "1", DerKey(Kind.METER, "m")))
 

@@ -20,7 +20,7 @@ from tests.gateways.lives import BY, NOW, WALLET, signing_key
 
 __all__ = ["_nobody_has_asked_yet"]
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 TIME = "2025-03-27T12:00:00Z"
 BOTH = ("gateways:read", "gateway:identity", "gateway:sign")

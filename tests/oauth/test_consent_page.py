@@ -20,7 +20,7 @@ from tests.factories import NOW
 from tests.oauth.world import answer, make_app, seen
 from tests.onboarding import homes
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 def text_of(response):

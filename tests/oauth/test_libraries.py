@@ -15,7 +15,7 @@ from requests_oauthlib import OAuth2Session
 
 from tests.oauth.world import BACK, World
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from onboarding.models import Invitation
 from tests.onboarding import homes
 from tests.onboarding.homeowner import Homeowner
 
+pytestmark = pytest.mark.once
+
 SIGN_UP, SIGN_IN, BY_CODE = "/accounts/signup/", "/accounts/login/", "/accounts/login/code/"
 
 

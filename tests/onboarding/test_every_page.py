@@ -24,7 +24,7 @@ from onboarding.models import Consent, Invitation, JoinPage, JoinSession, Journe
 from tests.factories import WALLET
 from tests.onboarding import homes
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 # Pages for anybody: what they show is about a partner, or is opened by a token in the address.
 PUBLIC = {"flow_authorize", "auth_granted", "no_reminders", "join_welcome", "join_brand_css", "join_logo"}

@@ -16,7 +16,7 @@ from onboarding.models import FlowVendor, JoinFlow
 from tests import factories
 from tests.onboarding.flows.walk import BACK, Site, application
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 def change(row, **values):
