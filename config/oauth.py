@@ -17,4 +17,8 @@ urlpatterns = [
     path("token/", views.token, name="token"),
     path("revoke_token/", views.revoke, name="revoke-token"),
     path("introspect/", views.introspect, name="introspect"),
+    # Many leave the slash out, and a redirect to it would make a GET of their POST.
+    path("token", views.token),
+    path("revoke_token", views.revoke),
+    path("introspect", views.introspect),
 ]

@@ -50,6 +50,9 @@ TYPES = (
         "vendor-auth-failed", 403, "The vendor refuses the credential", "Have the account connected again.", _OWNER
     ),
     ProblemType(
+        "vendor-authorization-refused", 403, "The vendor refuses its header", "Send a key or token that is valid there."
+    ),
+    ProblemType(
         "vendor-consent-denied", 403, "The owner did not consent", "Ask the owner, who has to agree at the vendor.",
         _OWNER,
     ),

@@ -31,7 +31,13 @@ class Brought:
     access_token: str = field(default="", repr=False)
 
     def scrubbed(self, problem: Problem) -> Problem:
-        """Return a problem without the values: some vendors repeat in an error what they were sent."""
+        """Return a problem without the values: some vendors repeat in an error what they were sent.
+
+        One that is refused is the caller's to renew, not an owner's.
+        """
+        if problem.slug == "vendor-auth-failed":
+            msg = "The vendor refuses what came in its header: it is wrong, expired or revoked. Send another."
+            return Problem("vendor-authorization-refused", msg)
         detail = problem.detail
         for value in filter(None, (*self.secrets.values(), self.access_token)):
             # What a vendor says is cut at some length, maybe within a value: its beginning tells it.

@@ -146,7 +146,7 @@ def test_a_vendor_without_an_adapter_is_named_and_the_others_are_told(clouds, ve
         ({"status": 503}, "vendor-unavailable", 502),
         ({"body": "<html>"}, "vendor-reply-invalid", 502),
         ({"status": 429, "headers": {"Retry-After": "17"}}, "vendor-throttled", 503),
-        ({"status": 401}, "vendor-auth-failed", 403),
+        ({"status": 401}, "vendor-authorization-refused", 403),
     ],
 )
 def test_a_vendor_in_trouble_is_named_and_the_others_are_told(clouds, fault, how, kind, status):
@@ -212,7 +212,7 @@ def test_the_trouble_of_its_vendor_is_the_answer_for_one(clouds, fault):
     told = api.get(f"sites/{site}", headers=solis())
     assert (told.status_code, told["Retry-After"], kind_of(told.json())) == (503, "17", "vendor-throttled")
     wrong = api.get(f"sites/{site}", headers=solis(base64.b64encode(b"sandbox-key:wrong-secret").decode()))
-    assert (wrong.status_code, wrong.json()["fault"]) == (403, "owner")
+    assert (wrong.status_code, wrong.json()["fault"]) == (403, "caller")
     unsent = api.get(f"sites/{site}", headers=SOLAREDGE)
     assert (unsent.status_code, kind_of(unsent.json())) == (400, "vendor-authorization-missing")
     assert api.get(f"sites/{ids.encode(Native('solis', '17'))}", headers=solis()).status_code == 404

@@ -34,3 +34,8 @@ def test_the_api_says_where_its_tokens_come_from(settings):
     told = Browser().get("/.well-known/oauth-protected-resource").json()
     assert told["resource"] == "https://portal.example"
     assert (told["authorization_servers"], told["bearer_methods_supported"]) == (["https://portal.example"], ["header"])
+
+
+@pytest.mark.parametrize("path", ["token", "revoke_token", "introspect"])
+def test_an_address_without_its_slash_is_the_same(client, path):
+    assert client.post(f"/oauth/{path}").status_code == client.post(f"/oauth/{path}/").status_code in {400, 401}

@@ -373,6 +373,7 @@ def test_of_the_package_nothing_is_served_but_what_we_list():
     served = dict(walk(get_resolver().url_patterns))
     assert {path for path in served if path.startswith(("oauth/", ".well-known/"))} == {
         "oauth/authorize/", "oauth/token/", "oauth/revoke_token/", "oauth/introspect/",
+        "oauth/token", "oauth/revoke_token", "oauth/introspect",
         ".well-known/oauth-authorization-server", ".well-known/oauth-protected-resource",
     }  # fmt: skip
     assert [path for path, view in served.items() if view.__module__.startswith("oauth2_provider")] == []
