@@ -57,6 +57,7 @@ def test_a_home_is_pulled_signed_and_pushed_all_by_itself(portal):
     assert connection.next_pull_at > timezone.now() + timedelta(minutes=5)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "fault, outcome",
     [
@@ -89,6 +90,7 @@ def test_a_vendor_in_trouble_is_asked_again_and_nothing_is_skipped(portal, fault
     )
 
 
+@pytest.mark.once
 def test_a_key_the_vendor_refuses_stops_the_account_until_a_new_one_is_given(portal):
     connection, gateway = solis_home()
     sealing.seal(connection, {"key_id": "sandbox-key", "key_secret": "changed by the owner"})
