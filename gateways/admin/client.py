@@ -32,6 +32,12 @@ _KINDS = {
     "app": "An app for homeowners with a server, which can keep a secret",
     "phone": "An app for homeowners without one, on a phone or in a browser",
 }
+_SHORT = {
+    Client.Purpose.SERVICE: "backend",
+    Client.Purpose.REWARDS: "rewards",
+    "app": "app",
+    "phone": "app without a secret",
+}
 _APPS = frozenset({"app", "phone"})
 _SCOPES = [(scope, f"{scope}: {words}") for scope, words in scopes.ALL.items()]
 
@@ -160,8 +166,8 @@ class ClientAdmin(Revealing, PartnerAdmin):
     @admin.display(description="kind")
     def kind(self, client: Client) -> str:
         if not client.acts_for_homeowners:
-            return _KINDS[client.purpose]
-        return _KINDS["phone" if client.client_type == Client.CLIENT_PUBLIC else "app"]
+            return _SHORT[client.purpose]
+        return _SHORT["phone" if client.client_type == Client.CLIENT_PUBLIC else "app"]
 
     @admin.display(description="may")
     def may_do(self, client: Client) -> str:

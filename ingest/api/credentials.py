@@ -35,7 +35,7 @@ class CredentialQuery(PageQuery):
 
 
 class RevealQuery(Query):
-    include_secrets = serializers.BooleanField(
+    includeSecrets = serializers.BooleanField(  # noqa: N815  what partners' code calls it at other aggregators already
         default=False, help_text="Show the secrets, too: needs the scope `credentials:reveal`, and is an event."
     )
 
@@ -75,7 +75,7 @@ class CredentialDocument(Document):
     expires_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     secrets = serializers.DictField(
-        source="revealed", child=serializers.CharField(), required=False, help_text="Only with `include_secrets=true`."
+        source="revealed", child=serializers.CharField(), required=False, help_text="Only with `includeSecrets=true`."
     )
 
     example: ClassVar = {
@@ -115,9 +115,9 @@ class VendorCredentials(mixins.ListModelMixin, Resource):
         return rows.filter(vendor=self.query["vendor"]) if self.query.get("vendor") else rows
 
     def retrieve(self, request: Request, credential: str) -> Response:  # noqa: ARG002
-        """Show a credential; its secrets only with `include_secrets=true`, which is an event each time."""
+        """Show a credential; its secrets only with `includeSecrets=true`, which is an event each time."""
         row = self.get_object()
-        if not self.query["include_secrets"]:
+        if not self.query["includeSecrets"]:
             return Response(self.document(row))
         if scopes.CREDENTIALS_REVEAL not in self.caller.scopes:
             raise too_narrow(scopes.CREDENTIALS_REVEAL)

@@ -104,9 +104,9 @@ def test_a_name_is_used_once(api):
 def test_secrets_are_shown_to_whom_may_see_them_and_each_time_is_an_event(partner, kept):
     at = f"vendor-credentials/{kept.uid}"
     writer = backend(partner, "credentials:write")
-    asked = {"include_secrets": "true"}
+    asked = {"includeSecrets": "true"}
     assert problem(writer.get(at, asked)) == (403, "insufficient-scope")
-    assert "secrets" not in writer.get(at, {"include_secrets": "false"}).json()
+    assert "secrets" not in writer.get(at, {"includeSecrets": "false"}).json()
     assert not Event.objects.filter(name="credential.revealed").exists()
     api = backend(partner)
     for _ in range(2):
@@ -117,13 +117,13 @@ def test_secrets_are_shown_to_whom_may_see_them_and_each_time_is_an_event(partne
     actors = Event.objects.filter(name="credential.revealed", subject=f"credential:{kept.uid}")
     assert [actor.split(":")[0] for actor in actors.values_list("actor", flat=True)] == ["client", "client"]
     assert not any("sandbox-secret" in str(data) for data in Event.objects.values_list("data", flat=True))
-    assert problem(api.get(at, {"includeSecrets": "true"})) == (400, "invalid-request")
+    assert problem(api.get(at, {"include_secrets": "true"})) == (400, "invalid-request")
     assert problem(api.get("vendor-credentials", asked)) == (400, "invalid-request")
 
 
 def test_who_may_only_reveal_reads_no_credential(partner, kept):
     only = backend(partner, "credentials:reveal")
-    assert problem(only.get(f"vendor-credentials/{kept.uid}", {"include_secrets": "true"})) == (
+    assert problem(only.get(f"vendor-credentials/{kept.uid}", {"includeSecrets": "true"})) == (
         403, "insufficient-scope"
     )  # fmt: skip
 
@@ -180,7 +180,7 @@ def test_a_live_test_says_what_the_secrets_can_see(clouds, api, kept):
 def test_another_partners_credential_is_not_there(kept):
     api, at = backend(), f"vendor-credentials/{kept.uid}"
     answers = [
-        api.get(at), api.get(at, {"include_secrets": "true"}), api.patch(at, {"name": "mine"}), api.delete(at),
+        api.get(at), api.get(at, {"includeSecrets": "true"}), api.patch(at, {"name": "mine"}), api.delete(at),
         api.post(f"{at}/test"), api.get("vendor-credentials/------------------------------------"),
     ]  # fmt: skip
     assert {problem(one) for one in answers} == {(404, "not-found")}

@@ -72,7 +72,7 @@ def rows_of(fleet: Fleet) -> Rows:
     named = homes.named(fleet)
     named |= {
         "type": named["prefix"], "user_reference": named["reference"], "subject": f"gateway:{gateway.serial}",
-        "cursor": paging.encode(0), "include_secrets": "true",
+        "cursor": paging.encode(0), "includeSecrets": "true",
         "site": ids.encode(Native("solis", system.external_id)),
         "device": ids.encode(Native("solis", system.external_id, DerKey(Kind.PV, named["sn"]))),
     }  # fmt: skip
