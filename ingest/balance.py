@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from ingest import sharing, statistics, telemetry
 from ingest.models import Der, System
-from ingest.readings import Kind
+from ingest.readings import DerKey, Kind
 from ingest.statistics import Bucket, Step
 
 
@@ -56,22 +56,35 @@ def of_home(system: System, edges: Sequence[datetime], step: Step, kinds: Collec
     balances = []
     for place, (start, end) in enumerate(pairwise(edges)):
         parts = [(der, found[place]) for der, found in zip(ders, buckets, strict=True)]
-        balances.append(_balance(start, end, parts, whole=whole))
+        # One that the vendor no longer listed by then is missed by nobody.
+        there = [(der, one) for der, one in parts if one.readings or der.gone_at is None or der.gone_at > start]
+        balances.append(_balance(start, end, [(Kind(der.kind), one) for der, one in there], whole=whole))
     return Period(ders, buckets, balances)
 
 
-def _balance(start: datetime, end: datetime, parts: Sequence[tuple[Der, Bucket]], *, whole: bool) -> Balance:
-    """Put together one bucket of each DER. One that the vendor no longer listed by then is missed by nobody."""
-    there = [(der, bucket) for der, bucket in parts if bucket.readings or der.gone_at is None or der.gone_at > start]
+def of_devices(found: Mapping[DerKey, Sequence[Bucket]], *, whole: bool) -> list[Balance]:
+    """Return what devices of one site did, given the buckets of each between the same edges.
+
+    `whole`: these are all of its devices.
+    """
+    kinds = [key.kind for key in found]
+    return [
+        _balance(parts[0].start, parts[0].end, list(zip(kinds, parts, strict=True)), whole=whole)
+        for parts in zip(*found.values(), strict=True)
+    ]
+
+
+def _balance(start: datetime, end: datetime, parts: Sequence[tuple[Kind, Bucket]], *, whole: bool) -> Balance:
+    """Put together one bucket of each device."""
     known: dict[str, list[Decimal | None]] = defaultdict(list)
-    for der, bucket in there:
-        for name, energy in telemetry.flows(Kind(der.kind), bucket).items():
+    for kind, bucket in parts:
+        for name, energy in telemetry.flows(kind, bucket).items():
             known[name].append(energy)
     sums = {name: _sum(energies) for name, energies in known.items()}
     return Balance(
-        start, end, complete=bool(there) and all(bucket.complete for _, bucket in there), **sums,
+        start, end, complete=bool(parts) and all(bucket.complete for _, bucket in parts), **sums,
         consumption_wh=_consumption(sums) if whole else None,
-        soc=_mean([bucket.soc for der, bucket in there if der.kind == Kind.BATTERY]),
+        soc=_mean([bucket.soc for kind, bucket in parts if kind is Kind.BATTERY]),
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 from django.utils import timezone
@@ -20,13 +20,13 @@ from gateways.rest.requests import Document, PageQuery
 from gateways.rest.views import Endpoint
 from ingest import vendors
 from ingest.api import windows
+from ingest.api.live_documents import BalancesDocument, DeviceDocument, IntervalsDocument, SiteDocument
 from ingest.passthrough import accounts, fanout, headers, ids, listing, single
 from ingest.passthrough.accounts import Device
 from ingest.passthrough.ids import Native
 from ingest.passthrough.listing import Listing
 from ingest.passthrough.single import Asked
-from ingest.readings import Kind, Quality
-from ingest.statistics import Bucket
+from ingest.readings import Kind
 from ingest.vendors.base import VendorSystem
 
 _TEXT = {"type": "string"}
@@ -41,81 +41,6 @@ class LiveQuery(PageQuery):
 
 class IntervalQuery(windows.SpanQuery):
     resolution = serializers.ChoiceField(choices=list(windows.STEPS), default="15m")
-
-
-class DeviceLink(Document):
-    id = serializers.CharField()
-    kind = serializers.ChoiceField(choices=list(Kind))
-
-
-class SiteDocument(Document):
-    """A site, plant or home as its vendor tells of it now."""
-
-    id = serializers.CharField(help_text="Take it as it is.")
-    vendor = serializers.CharField()
-    vendor_site_id = serializers.CharField(help_text="The vendor's own id.")
-    name = serializers.CharField(allow_blank=True)
-    timezone = serializers.CharField(help_text="An IANA name.")
-    latitude = serializers.FloatField(allow_null=True, help_text="Never of the partner's own accounts.")
-    longitude = serializers.FloatField(allow_null=True)
-    devices = DeviceLink(many=True)
-
-    example: ClassVar = {
-        "id": "solis:WyIxMzAwMTAwMDAwMDAxIl0", "vendor": "solis", "vendor_site_id": "1300100000001",
-        "name": "Amsterdam roof", "timezone": "Europe/Amsterdam", "latitude": None, "longitude": None,
-        "devices": [{"id": "solis:WyIxMzAwMTAwMDAwMDAxIiwicHYiLCI2MDMwMCJd", "kind": "pv"}],
-    }  # fmt: skip
-
-
-class DeviceDocument(Document):
-    """A device as its vendor tells of it now. What the vendor does not say is empty or null."""
-
-    id = serializers.CharField(help_text="Take it as it is.")
-    vendor = serializers.CharField()
-    site_id = serializers.CharField()
-    kind = serializers.ChoiceField(choices=list(Kind))
-    serial = serializers.CharField()
-    name = serializers.CharField(allow_blank=True)
-    make = serializers.CharField(allow_blank=True)
-    model = serializers.CharField(allow_blank=True)
-    rated_power_w = serializers.FloatField(allow_null=True)
-
-    example: ClassVar = {
-        "id": "solis:WyIxMzAwMTAwMDAwMDAxIiwicHYiLCI2MDMwMCJd", "vendor": "solis",
-        "site_id": "solis:WyIxMzAwMTAwMDAwMDAxIl0", "kind": "pv", "serial": "60300", "name": "", "make": "Solis",
-        "model": "S6-GR1P5K", "rated_power_w": 5000.0,
-    }  # fmt: skip
-
-
-class IntervalDocument(Document):
-    start = serializers.DateTimeField()
-    end = serializers.DateTimeField()
-    energy_in_wh = serializers.FloatField(allow_null=True, help_text="Imported or charged; null: not known.")
-    energy_out_wh = serializers.FloatField(
-        allow_null=True, help_text="Generated, exported or discharged; null: not known."
-    )
-    soc = serializers.FloatField(allow_null=True, help_text="The last state of charge in it, 0 to 1.")
-    quality = serializers.ChoiceField(
-        choices=list(Quality), allow_null=True, help_text="`derived`: computed here; null: there is no reading."
-    )
-    complete = serializers.BooleanField(help_text="False: it may still grow.")
-
-
-class IntervalsDocument(Document):
-    """What a device measured, in intervals of its site's own calendar."""
-
-    id = serializers.CharField()
-    timezone = serializers.CharField()
-    resolution = serializers.ChoiceField(choices=list(windows.STEPS))
-    data = IntervalDocument(many=True)  # type: ignore[assignment]  # DRF's serializers have a property of that name
-
-    example: ClassVar = {
-        "id": "solis:WyIxMzAwMTAwMDAwMDAxIiwicHYiLCI2MDMwMCJd", "timezone": "Europe/Amsterdam", "resolution": "15m",
-        "data": [{
-            "start": "2026-06-10T10:00:00Z", "end": "2026-06-10T10:15:00Z", "energy_in_wh": None,
-            "energy_out_wh": 412.0, "soc": None, "quality": "measured", "complete": True,
-        }],
-    }  # fmt: skip
 
 
 class LivePages(paging.CursorPages):
@@ -187,6 +112,14 @@ class _Live(Endpoint, abstract=True):
         until = time.monotonic() + fanout.PATIENCE_S
         return Asked(self.caller, headers.brought(self.request.headers), timezone.now, until)
 
+    def in_intervals(self, id: str, document: type[Document], question: Callable[..., Any]) -> Response:  # noqa: A002
+        """Return what `question` tells of a site or device in the time that is asked for."""
+        native, asked = self.native(id), self.asked()
+        resolution = self.query["resolution"]
+        window = windows.asked(self.query, asked.clock(), longest=windows.MONTH)
+        zone, found = question(asked, native, start=window.start, end=window.end, step=windows.STEPS[resolution])
+        return Response(document({"id": id, "timezone": zone, "resolution": resolution, "data": found}).data)
+
     def _page(self) -> Listing:
         asked, wanted = self.asked(), self.query.get("vendor", "")
         how = {
@@ -205,7 +138,7 @@ class Sites(_Live):
     """Sites of vendors, live."""
 
     serializer_class = SiteDocument
-    queries: ClassVar = {"list": LiveQuery}
+    queries: ClassVar = {"list": LiveQuery, "intervals": IntervalQuery}
 
     def is_about(self, native: Native) -> bool:
         return native.key is None
@@ -219,6 +152,13 @@ class Sites(_Live):
         """Ask the vendor of one site."""
         native = self.native(id)
         return Response(self.document(_site(native.vendor, single.site(self.asked(), native))))
+
+    @extend_schema(parameters=_ONE, responses=BalancesDocument)
+    @action(detail=True, pagination_class=None)
+    @waiting.waits
+    def intervals(self, request: Request, id: str) -> Response:  # noqa: A002, ARG002  DRF's names
+        """Ask what the devices of a site did together in up to 31 days, as for one device."""
+        return self.in_intervals(id, BalancesDocument, single.balanced)
 
 
 class _Devices(_Live, abstract=True):
@@ -248,13 +188,7 @@ class _Devices(_Live, abstract=True):
 
         Answered are whole intervals, in the calendar of its site, that cover the time asked for.
         """
-        native, asked = self.native(id), self.asked()
-        resolution = self.query["resolution"]
-        window = windows.asked(self.query, asked.clock(), longest=windows.MONTH)
-        step = windows.STEPS[resolution]
-        zone, found = single.measured(asked, native, start=window.start, end=window.end, step=step)
-        shown = {"id": id, "timezone": zone, "resolution": resolution, "data": [_interval(one) for one in found]}
-        return Response(IntervalsDocument(shown).data)
+        return self.in_intervals(id, IntervalsDocument, single.measured)
 
 
 class SolarInverters(_Devices):
@@ -292,12 +226,4 @@ def _device(device: Device) -> dict[str, Any]:
         "id": ids.encode(Native(vendor, site, der.key)), "vendor": vendor, "site_id": ids.encode(Native(vendor, site)),
         "kind": der.key.kind, "serial": der.key.sn, "name": der.name, "make": der.make, "model": der.model,
         "rated_power_w": der.rated_power_w,
-    }  # fmt: skip
-
-
-def _interval(bucket: Bucket) -> dict[str, Any]:
-    return {
-        "start": bucket.start, "end": bucket.end, "energy_in_wh": bucket.energy_in_wh,
-        "energy_out_wh": bucket.energy_out_wh, "soc": bucket.soc, "quality": bucket.quality,
-        "complete": bucket.complete,
     }  # fmt: skip

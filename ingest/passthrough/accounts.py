@@ -49,6 +49,11 @@ class Account:
         kept = [der for der in system.ders if der.key.kind not in withheld]
         return replace(system, ders=kept, latitude=None, longitude=None)
 
+    @property
+    def sees_all(self) -> bool:
+        """Tell whether no kind of device is withheld from who asks."""
+        return isinstance(self.way, Brought) or not self.way.withheld_kinds
+
     def scrubbed(self, problem: Problem) -> Problem:
         """Return a problem without what the caller brought."""
         return self.way.scrubbed(problem) if isinstance(self.way, Brought) else problem

@@ -1,8 +1,8 @@
-"""What a vendor measured of one device, in buckets of its site's calendar, without storing any of it."""
+"""What a vendor measured of devices of a site, in buckets of its calendar, without storing any of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -19,26 +19,31 @@ _AROUND = timedelta(minutes=30)  # samples further apart say nothing of the time
 def read(
     adapter: VendorAdapter,
     system: VendorSystem,
-    key: DerKey,
+    keys: Collection[DerKey],
     *,
     start: datetime,
     end: datetime,
     step: Step,
     now: datetime,
-) -> list[Bucket]:
-    """Return the buckets of a device that cover [start, end), oldest first, also those without data.
+) -> dict[DerKey, list[Bucket]]:
+    """Return by device its buckets that cover [start, end), oldest first, also those without data.
 
+    `system` is as it is to be asked for: narrowed to one device, or whole.
     A bucket is complete where the vendor has told of a later time, or does not change it any more. Raises VendorError.
     """
     edges = statistics.edges_of(start, end, step, ZoneInfo(system.timezone))
-    rows: dict[datetime, Row] = {}
+    rows: dict[DerKey, dict[datetime, Row]] = {key: {} for key in keys}
     for span in _spans(adapter, Window(edges[0], edges[-1]), now):
-        pulled = windows.read(adapter, adapter.narrowed(system, key), span, now)
+        pulled = windows.read(adapter, system, span, now)
         for reason in pulled.refused.values():
             raise VendorUnsupported(reason)
-        _take_up(rows, (reading for of, reading in pulled.readings if of == key))
-    through = max([now - adapter.policy.lookback, *rows])
-    return statistics.fold([rows[ts] for ts in sorted(rows)], edges, through)
+        for key, known in rows.items():
+            _take_up(known, (reading for of, reading in pulled.readings if of == key))
+    settled = now - adapter.policy.lookback
+    return {
+        key: statistics.fold([known[ts] for ts in sorted(known)], edges, max([settled, *known]))
+        for key, known in rows.items()
+    }
 
 
 def _spans(adapter: VendorAdapter, asked: Window, now: datetime) -> list[Window]:

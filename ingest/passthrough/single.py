@@ -12,8 +12,9 @@ from rest_framework.exceptions import NotFound
 
 from gateways.oauth.tokens import Caller
 from gateways.rest.problems import Problem, invalid
-from ingest import windows
+from ingest import balance, windows
 from ingest.adapters import Clock
+from ingest.balance import Balance
 from ingest.passthrough import accounts, fanout, intervals
 from ingest.passthrough.accounts import Account, Device
 from ingest.passthrough.headers import Brought
@@ -57,7 +58,26 @@ def measured(asked: Asked, native: Native, *, start: datetime, end: datetime, st
         system = known if known.described else _site(asked, account, known)
         key = _der(system, native).key
         adapter = account.opened(clock=asked.clock, until=asked.until)
-        return system.timezone, intervals.read(adapter, system, key, start=start, end=end, step=step, now=asked.clock())
+        narrowed = adapter.narrowed(system, key)
+        found = intervals.read(adapter, narrowed, [key], start=start, end=end, step=step, now=asked.clock())
+        return system.timezone, found[key]
+
+    return _answer(asked, account, question)
+
+
+def balanced(asked: Asked, native: Native, *, start: datetime, end: datetime, step: Step) -> tuple[str, list[Balance]]:
+    """Return the zone of a site and its energy balances that cover [start, end). Raises as `measured`.
+
+    What a site used itself is only told where all of its devices are seen.
+    """
+    account, known = _place(asked, native, with_readings=True)
+
+    def question() -> tuple[str, list[Balance]]:
+        system = known if known.described else _site(asked, account, known)
+        keys = [der.key for der in system.ders]
+        adapter = account.opened(clock=asked.clock, until=asked.until)
+        found = intervals.read(adapter, system, keys, start=start, end=end, step=step, now=asked.clock())
+        return system.timezone, balance.of_devices(found, whole=account.sees_all)
 
     return _answer(asked, account, question)
 

@@ -248,6 +248,26 @@ def test_intervals_are_those_of_the_calendar_and_add_up(clouds):
     assert hours["data"][0]["start"] == start.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def test_a_site_tells_what_its_devices_did_together(clouds):
+    api, start = backend(), yesterday()
+    query = {"from": start.isoformat(), "to": (start + timedelta(hours=12)).isoformat(), "resolution": "1h"}
+    site = next(one for one in api.get("sites", headers=solis()).json()["data"] if len(one["devices"]) == 3)
+    pv, battery, meter = (
+        api.get(f"{kind}/{device['id']}/intervals", query, headers=solis()).json()["data"]
+        for kind, device in zip(
+            ("solar-inverters", "batteries", "meters"),
+            sorted(site["devices"], key=lambda one: ("pv", "battery", "meter").index(one["kind"])), strict=True,
+        )
+    )  # fmt: skip
+    whole = api.get(f"sites/{site['id']}/intervals", query, headers=solis()).json()
+    assert (whole["timezone"], len(whole["data"])) == (site["timezone"], 12)
+    for together, sun, stored, grid in zip(whole["data"], pv, battery, meter, strict=True):
+        assert together["generation_wh"] == sun["energy_out_wh"]
+        assert (together["charge_wh"], together["soc"]) == (stored["energy_in_wh"], stored["soc"])
+        assert (together["import_wh"], together["export_wh"]) == (grid["energy_in_wh"], grid["energy_out_wh"])
+    assert any(one["consumption_wh"] for one in whole["data"])
+
+
 def test_every_vendor_tells_what_its_batteries_did(clouds, enphase):
     start = yesterday()
     query = {"from": start.isoformat(), "to": (start + timedelta(hours=4)).isoformat(), "resolution": "1h"}

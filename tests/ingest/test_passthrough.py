@@ -76,7 +76,7 @@ def read(readings: list[tuple[DerKey, Reading]], cls: type[Vendor] = Vendor, **s
     cls.readings = readings
     system = VendorSystem("1", ders=[VendorDer(PV), VendorDer(BATTERY)], timezone="Europe/Stockholm")
     asked = {"start": NOON - 2 * HOUR, "end": NOON - HOUR, "step": Step.HOUR, "now": NOON, **span}
-    return adapter, intervals.read(adapter, system, PV, **asked)
+    return adapter, intervals.read(adapter, adapter.narrowed(system, PV), [PV], **asked)[PV]
 
 
 def energy(ts: datetime, wh: int, **more: Any) -> tuple[DerKey, Reading]:
