@@ -62,6 +62,7 @@ def test_accounts_with_their_own_keys_share_nothing():
     partner = factories.partner()
     for _ in range(4):
         take(factories.connection(partner), Quota(1, timedelta(minutes=1)))
+    assert used() == [1, 1, 1, 1]
 
 
 def test_every_quota_is_taken_from(sharing):

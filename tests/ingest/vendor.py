@@ -109,3 +109,27 @@ def pull_once(connection, clock=lambda: NOW, until=math.inf):
     done = pull.pull_connection(connection_id=connection.pk, clock=clock, until=until)
     connection.refresh_from_db()
     return done
+
+
+def failing(error):
+    def answer(*_, **__):
+        raise error
+
+    return answer
+
+
+def only_fails(name, error):
+    def answer(system, window):
+        if system.external_id == name:
+            raise error
+        return hourly(system, window)
+
+    return answer
+
+
+def windows(vendor, name="home"):
+    return [(window.start, window.end) for asked, window in vendor.asked if asked == name]
+
+
+def outcomes():
+    return sorted(PullRun.objects.values_list("outcome", flat=True))
