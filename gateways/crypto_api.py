@@ -125,9 +125,8 @@ class Crypto(Resource):
 
     def sign(self, _request: Request, **_: Any) -> Response:
         """Have a gateway sign a message, for inception its owner's wallet."""
-        gateway, caller = self.get_object(), self.caller
         signed, signature = crypto.sign(
-            gateway=gateway, client=caller.client, by=caller.user or caller.name, now=timezone.now(), **self.body()
+            gateway=self.get_object(), client=self.caller.client, by=self.by, now=timezone.now(), **self.body()
         )
         return Response({"message": signed, "sign": signature})
 

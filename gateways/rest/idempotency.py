@@ -7,6 +7,7 @@ taken: nobody knows then whether it was done, and doing it twice is worse than a
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 import orjson
 from django.db import IntegrityError, transaction
@@ -65,7 +66,7 @@ def prune(*, now: datetime) -> int:
     return IdempotentRequest.objects.filter(created_at__lt=now - KEPT_FOR).delete()[0]
 
 
-def _repeat(known: IdempotentRequest | None, fingerprint: str) -> None:
+def _repeat(known: IdempotentRequest | None, fingerprint: str) -> NoReturn:
     if known and known.fingerprint != fingerprint:
         msg = "This Idempotency-Key was used for another request: take a new one."
         raise conflict(msg, slug="idempotency-key-reused")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,7 +57,7 @@ def decode(cursor: str, kind: type) -> Any:
     """Return the position of a cursor. Raises Problem where it does not hold one of this type."""
     try:
         position = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-    except (ValueError, binascii.Error):
+    except ValueError:
         position = None
     if type(position) is not kind or not _fits(position):
         raise unknown()
