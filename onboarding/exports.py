@@ -77,7 +77,7 @@ def _connections(user: User) -> Iterator[_Row]:
 
 def _homes(user: User) -> Iterator[_Row]:
     for row in _gateways(user).select_related("partner", "wallet", "coordinates", "system"):
-        system, place = getattr(row, "system", None), row.coordinates
+        system, place = my_homes.system_of(row), row.coordinates
         yield (
             row.serial, row.partner.name, system.name if system else row.name, row.get_status_display(),
             system.timezone if system else "", row.wallet.address if row.wallet else "",
@@ -110,7 +110,8 @@ def _apps(user: User) -> Iterator[_Row]:
 
 
 def _journeys(user: User) -> Iterator[_Row]:
-    for journey in Journey.objects.filter(user=user).select_related("partner").order_by("created_at", "pk"):
+    rows = Journey.objects.filter(user=user).select_related("partner").prefetch_related("entries")
+    for journey in rows.order_by("created_at", "pk"):
         for entry in journey.entries.all():
             yield journey.uid, journey.partner.name, entry.at, entry.what, entry.detail
 
