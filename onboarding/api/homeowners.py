@@ -18,7 +18,7 @@ from gateways.rest.requests import Body, Document, OfPartner, PageQuery
 from gateways.rest.views import Endpoint
 from ingest import vendors
 from ingest.models import Connection
-from onboarding import flow_links, homeowners
+from onboarding import answers, flow_links, homeowners
 from onboarding.api.references import Reference
 from onboarding.models import Consent, JoinFlow
 
@@ -89,7 +89,7 @@ class NewLinkBody(Body):
     flow = OfPartner(JoinFlow, help_text="Id of one of your Join flows.")
     vendor = serializers.ChoiceField(choices=list(vendors.VENDORS), help_text="One of the flow's.")
     state = serializers.CharField(
-        default="", allow_blank=True, trim_whitespace=False, max_length=2000,
+        default="", allow_blank=True, trim_whitespace=False, max_length=answers.MAX_STATE,
         help_text="Random, and kept in the homeowner's session with you; comes back with the browser.",
     )  # fmt: skip
 
