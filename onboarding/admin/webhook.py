@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.widgets import (
@@ -101,9 +101,8 @@ class WebhookEndpointAdmin(PartnerAdmin):
     failing = columns.ago("failing_since", "failing since", never="-")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEndpoint]:
-        rows: QuerySet[WebhookEndpoint] = super().get_queryset(request).select_related("partner")
-        last = Event.objects.filter(partner=OuterRef("partner")).order_by("-sequence").values("sequence")[:1]
-        return rows.annotate(events_behind=Subquery(last) - F("cursor"))
+        rows = deliveries.with_newest(super().get_queryset(request).select_related("partner"))
+        return rows.annotate(events_behind=F("newest") - F("cursor"))
 
     def links(self, row: WebhookEndpoint) -> list[tuple[str, str]]:
         return [

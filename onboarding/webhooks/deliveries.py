@@ -12,6 +12,7 @@ import dataclasses
 import random
 import uuid
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.db import connection as database
@@ -126,6 +127,12 @@ def pending(endpoint: WebhookEndpoint) -> int:
     return _wanted(endpoint).filter(sequence__gt=endpoint.cursor)[:COUNTED].count()
 
 
+def with_newest(endpoints: QuerySet[WebhookEndpoint]) -> QuerySet[Any]:
+    """Give endpoints `newest`: the sequence of their partner's last event."""
+    last = Event.objects.filter(partner=OuterRef("partner")).order_by("-sequence").values("sequence")[:1]
+    return endpoints.annotate(newest=Subquery(last))
+
+
 def withdraw(endpoint: WebhookEndpoint, *, now: datetime) -> None:
     """Take back the delivery in flight, and (unsaved) the lease: its events go out anew, under another id."""
     endpoint.deliveries.filter(delivered_at=None, withdrawn_at=None).update(withdrawn_at=now)
@@ -158,10 +165,9 @@ def locked(pk: int, **fields: object) -> WebhookEndpoint | None:
 
 def _due(now: datetime) -> QuerySet[WebhookEndpoint]:
     """Return the endpoints with something to send: a challenge, events behind the cursor, a heartbeat."""
-    last = Event.objects.filter(partner=OuterRef("partner")).order_by("-sequence").values("sequence")[:1]
     due = Q(due_at__lte=now)
     waits = due & Q(newest__gt=F("cursor")) | Q(last_try_at__lte=now - HEARTBEAT)
-    rows = WebhookEndpoint.objects.annotate(newest=Subquery(last))
+    rows = with_newest(WebhookEndpoint.objects.all())
     return rows.filter(_free(now)).filter(due & Q(state=_State.PENDING) | waits & Q(state=_State.ACTIVE))
 
 
