@@ -24,7 +24,7 @@ from gateways.models import Gateway
 from gateways.oauth import authorizing, grants, scopes
 from gateways.oauth.authorizing import Asked, Refused
 from ingest.readings import Kind
-from onboarding import consent_texts, my_homes
+from onboarding import home_figures, my_homes
 from onboarding.models import JoinPage
 from onboarding.views import branding, policy
 from onboarding.views.home import user_of
@@ -54,7 +54,7 @@ class HomesForm(forms.Form):
 
         self.fields["kinds"] = forms.MultipleChoiceField(
             label=_("Which devices may it see?"), widget=forms.CheckboxSelectMultiple, initial=sorted(seen),
-            choices=[(kind.value, consent_texts.KINDS[kind]) for kind in Kind],
+            choices=[(kind.value, home_figures.KINDS[kind]) for kind in Kind],
             error_messages={"required": _("Tick at least one.")},
         )  # fmt: skip
 

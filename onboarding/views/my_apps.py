@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST
 
 from gateways.models import Client
 from gateways.oauth import grants, scopes
-from onboarding import consent_texts, my_homes
+from onboarding import home_figures, my_homes
 from onboarding.views.home import user_of
 
 
@@ -59,7 +59,7 @@ def _app(client: Client, given: Sequence[Any]) -> App:
     return App(
         client=client, homes=[my_homes.name_of(grant.gateway) for grant in given],
         may=[words for scope, words in scopes.HOMEOWNERS.items() if scope in agreed],
-        sees=[words for kind, words in consent_texts.KINDS.items() if any(kind in grant.kinds for grant in given)],
+        sees=[words for kind, words in home_figures.KINDS.items() if any(kind in grant.kinds for grant in given)],
         since=min(grant.given_at for grant in given), last_used_at=max(used, default=None),
         zone=my_homes.zone_of(my_homes.system_of(given[0].gateway)).key,
     )  # fmt: skip

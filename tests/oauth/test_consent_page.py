@@ -55,7 +55,8 @@ def test_no_home_is_ticked_before_and_then_what_was_allowed(world):
     world.choose(world.cabin, kinds=["battery"])
     assert ticked(world) == [world.cabin.serial, "battery"]
     assert GatewayGrant.objects.get().kinds == ["battery"]
-    assert "how full it is" in text_of(world.browser.get("/home/consents/")).partition("Apps")[2]
+    seen = text_of(world.browser.get("/home/consents/")).partition("It sees")[2].partition("For")[0]
+    assert ("Battery" in seen, "Solar" in seen) == (True, False)
 
 
 def test_a_choice_of_no_device_is_asked_again(world):
