@@ -26,6 +26,7 @@ from gateways.models import Event, Partner
 from onboarding.models import WebhookDelivery, WebhookEndpoint
 from onboarding.webhooks import deliveries, endpoints, sending
 
+_HOUR = timedelta(hours=1)
 _STATES = {"active": "success", "pending": "info", "paused": "danger"}
 _STATUSES = {"delivered": "success", "under_way": "info", "withdrawn": "warning"}
 _SECRET = "24 to 256 characters, which your receiver knows as well. It is shown nowhere afterwards."  # noqa: S105  words
@@ -57,8 +58,8 @@ class WebhookForm(ActForm):
 class SecretForm(ActForm):
     secret = forms.CharField(widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}), strip=False, help_text=_SECRET)
     hours = forms.IntegerField(
-        min_value=0, max_value=168, initial=24, widget=UnfoldAdminIntegerFieldWidget,
-        help_text="So long the secret before signs, too.",
+        min_value=0, max_value=endpoints.LONGEST_PREVIOUS_VALID // _HOUR, initial=endpoints.PREVIOUS_VALID // _HOUR,
+        widget=UnfoldAdminIntegerFieldWidget, help_text="So long the secret before signs, too.",
     )  # fmt: skip
 
 
