@@ -71,6 +71,6 @@ class Systems(mixins.ListModelMixin, mixins.RetrieveModelMixin, Compressed, Reso
     lookup_url_kwarg = "system"
 
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        ders = reached.shared(self.caller, Der.objects.order_by("kind", "sn")).select_related("system__gateway")
+        ders = reached.shared(self.caller, Der.objects.order_by("kind", "sn"))
         known = reached.systems(self.caller, rows).select_related("gateway", "connection")
         return known.prefetch_related(Prefetch("ders", ders))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 
 import orjson
 
+from gateways import jwks
 from ingest.readings import DerKey, Kind, ReadingInvalid
 
 PATTERN = "[a-z0-9]{1,30}:[A-Za-z0-9_-]{1,600}"
@@ -28,7 +28,7 @@ class Native:
 def encode(native: Native) -> str:
     """Return the id, which an address takes as it is."""
     parts = [native.system, *([native.key.kind, native.key.sn] if native.key else [])]
-    return f"{native.vendor}:{base64.urlsafe_b64encode(orjson.dumps(parts)).rstrip(b'=').decode()}"
+    return f"{native.vendor}:{jwks.base64url(orjson.dumps(parts)).decode()}"
 
 
 def decode(text: str) -> Native | None:
@@ -36,7 +36,7 @@ def decode(text: str) -> Native | None:
     vendor, _, packed = text.partition(":")
     try:
         parts = orjson.loads(base64.b64decode(packed + "=" * (-len(packed) % 4), altchars=b"-_", validate=True))
-    except (ValueError, binascii.Error):
+    except ValueError:
         return None
     match parts:
         case [str(system)] if _OF_SYSTEM.fullmatch(system):
