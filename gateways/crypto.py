@@ -23,7 +23,7 @@ from gateways.events import By
 from gateways.models import Client, Gateway, GatewayKey
 
 MOST_BYTES = 512  # the buffer that hardware has for it
-_TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
 class Unsignable(ValueError):
@@ -67,7 +67,7 @@ def compose(message: str, timestamp: str, serial: str) -> str:
     _check_message(message)
     if "|" in timestamp:
         _refuse("Timestamp cannot contain | characters")
-    if not _TIMESTAMP.fullmatch(timestamp):
+    if not TIMESTAMP.fullmatch(timestamp):
         _refuse("Timestamp must be in UTC Y-m-dTH:M:SZ format")
     nonce = 100_000 + secrets.randbelow(900_000)
     return "|".join([*([message] if message else []), str(nonce), timestamp, serial])

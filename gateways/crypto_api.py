@@ -54,7 +54,7 @@ class SignBody(Body):
         help_text="Up to 512 bytes without `|` and `.`: for inception, the wallet's address.",
     )  # fmt: skip
     timestamp = serializers.RegexField(
-        r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$", required=False,
+        f"^{crypto.TIMESTAMP.pattern}$", required=False,
         help_text="UTC, as 2025-01-17T18:20:12Z; now, if it is missing.",
     )  # fmt: skip
 
