@@ -236,7 +236,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Partner portal",
     "DESCRIPTION": (
-        "Everything that a partner's staff do by hand, and what SEN and apps ask of a home. The newcomer's page is"
+        "What a partner's staff do by hand, and what SEN and apps ask of a home. The newcomer's page is"
         " `docs/api.md` of the portal's source; [all that can go wrong](/api/problems) has a page of its own."
     ),
     "VERSION": "2026-11-21",
