@@ -137,7 +137,9 @@ def forget_tokens(client: Client, **of: object) -> None:
 
 
 def _locked(client: Client) -> Client:
-    found = Client.objects.select_for_update(of=("self",)).select_related("partner").get(pk=client.pk)
+    # NO KEY UPDATE: who gives a grant, which refers to the client, holds the partner's lock, taken after this.
+    rows = Client.objects.select_for_update(of=("self",), no_key=True).select_related("partner")
+    found = rows.get(pk=client.pk)
     if found.disabled_at:
         msg = "This client is disabled, for good: make another one."
         raise ValidationError(msg)
