@@ -103,7 +103,8 @@ class WebhookEndpointAdmin(PartnerAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEndpoint]:
         rows = deliveries.with_newest(super().get_queryset(request).select_related("partner"))
-        return rows.annotate(events_behind=F("newest") - F("cursor"))
+        counted: QuerySet[WebhookEndpoint] = rows.annotate(events_behind=F("newest") - F("cursor"))
+        return counted
 
     def links(self, row: WebhookEndpoint) -> list[tuple[str, str]]:
         return [
