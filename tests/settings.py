@@ -40,3 +40,7 @@ CELERY_BROKER_URL = "memory://"
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file, not memory: threads and processes share it, with the WAL and the locks of the real thing.
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
+else:
+    # A client that keeps its connection to the live server open keeps a thread there, whose own connection to the
+    # database would outlast the test and stand in the way of dropping the database.
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
