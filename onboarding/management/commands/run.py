@@ -43,7 +43,8 @@ class Command(BaseCommand):
         self._prepare()
         colored = self.stdout.isatty()
         supervisor = Supervisor(sys.stdout.buffer, colored=colored)
-        for end in (signal.SIGTERM, signal.SIGHUP):
+        # SIGINT, too: shells have what they start in the background ignore it.
+        for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(end, signal.default_int_handler)
         try:
             self._run(supervisor, _environment(colored=colored))
