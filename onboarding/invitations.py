@@ -28,6 +28,13 @@ LIFETIME_FOR_MANY = timedelta(days=365)
 BETWEEN_MAILS = timedelta(hours=1)
 
 
+class Used(ValidationError):
+    """The invitation lets nobody else in: another homeowner came with it, or it was cancelled meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__("This invitation is not valid any more.")
+
+
 @transaction.atomic
 def invite(*, partner: Partner, by: By, now: datetime, **fields: Any) -> tuple[Invitation, str]:
     """Make an invitation; return it with its path, which is shown and cannot be read back later.
@@ -129,10 +136,12 @@ def usable(*, partner: Partner, uid: str, user: User | None, now: datetime) -> I
 
 
 def accept(*, invitation: Invitation, user: User, now: datetime) -> None:
-    """Note who came with an invitation that was for one."""
-    Invitation.objects.filter(pk=invitation.pk, for_many=False, accepted_at=None).update(
-        accepted_at=now, accepted_by=user
-    )
+    """Note who came with an invitation that was for one. Raises Used, also for the later of two at the same moment."""
+    rows = Invitation.objects.filter(pk=invitation.pk, cancelled_at=None)
+    welcome = Q(for_many=True) | Q(accepted_by=user)
+    taken = rows.filter(for_many=False, accepted_at=None).update(accepted_at=now, accepted_by=user)
+    if not taken and not rows.filter(welcome).exists():
+        raise Used
 
 
 def path(invitation: Invitation, token: str) -> str:

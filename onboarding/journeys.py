@@ -58,7 +58,7 @@ class Place:
 def begin(*, partner: Partner, user: User, now: datetime, invitation: Invitation | None = None) -> Journey:
     """Return the homeowner's open journey with a partner, a new one if there is none.
 
-    A new one begins with the brand of the invitation, which counts as accepted from then on.
+    A new one begins with the brand of the invitation, which counts as accepted from then on. Raises invitations.Used.
     """
     events.lock(partner.pk)
     journey, created = Journey.objects.get_or_create(

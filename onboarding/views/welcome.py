@@ -15,7 +15,7 @@ from django.utils.translation import check_for_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from onboarding import journeys, wizard
+from onboarding import invitations, journeys, wizard
 from onboarding.models import Journey
 from onboarding.views import guests
 from onboarding.views.journey import closed, join_page, step_url
@@ -64,7 +64,10 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
     if not isinstance(request.user, User):
         return redirect_to_login(request.path, reverse("account_signup"))
     invitation = guests.of_browser(request, page.partner)
-    journey = journeys.begin(partner=page.partner, user=request.user, now=timezone.now(), invitation=invitation)
+    try:
+        journey = journeys.begin(partner=page.partner, user=request.user, now=timezone.now(), invitation=invitation)
+    except invitations.Used:  # by somebody else, this very moment: the page decides anew, without it
+        return redirect("join_start", slug)
     return redirect(step_url(slug, wizard.next_step(journey)))
 
 

@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from onboarding import invitations
-from onboarding.models import Invitation
+from onboarding.models import Invitation, Journey
+from onboarding.views import guests
 from tests.onboarding import homes
 from tests.onboarding.homeowner import Homeowner
 
@@ -140,6 +141,19 @@ def test_an_invitation_for_one_lets_nobody_else_in_who_has_an_account_already(ho
         404,
     ]
     assert homeowner.browser.get(path).status_code == 302
+
+
+def test_who_comes_with_it_a_moment_too_late_is_not_let_in(homeowner, closed, monkeypatch):
+    path, stranger = invite(closed), Homeowner("sunny", "mallory@home.example")
+    stranger.browser.force_login(member(stranger.email))
+    stranger.browser.get(path)
+    homeowner.browser.get(path)
+    homeowner.sign_up()
+    with monkeypatch.context() as before:
+        before.setattr(guests, "of_browser", lambda *_: Invitation.objects.get())
+        assert stranger.browser.get(stranger.url("start")).url == stranger.url("start")
+    assert stranger.browser.get(stranger.url("start")).status_code == 404
+    assert Journey.objects.get() == homeowner.journey
 
 
 def test_a_poster_lets_many_in(homeowner, closed):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import re
 import time
 from datetime import timedelta
@@ -11,10 +12,11 @@ from django.core.exceptions import ValidationError
 from django.test import RequestFactory
 
 from gateways.models import Event, Partner
-from onboarding import invitation_csv, invitation_mails, invitations
-from onboarding.models import Invitation
+from onboarding import invitation_csv, invitation_mails, invitations, journeys
+from onboarding.models import Invitation, Journey
 from onboarding.views import guests
 from tests import factories
+from tests.gateways.test_together import at_once
 from tests.onboarding import homes
 
 NOW = factories.NOW
@@ -57,6 +59,17 @@ def test_a_link_opens_its_invitation_and_the_token_is_kept_nowhere(partner: Part
     assert path.rstrip("/").rpartition("/")[2] not in str(row)
     invitation.refresh_from_db()
     assert invitation.opened_at == NOW
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_come_at_once_with_an_invitation_for_one_one_is_let_in() -> None:
+    of = homes.partner()
+    invitation, _path = invite(of)
+    begin = functools.partial(journeys.begin, partner=of, invitation=invitation, now=NOW)
+    users = [homes.user(f"{name}@home.example") for name in ("anna", "berit")]
+    raised = at_once(*(functools.partial(begin, user=user) for user in users))
+    assert [type(error) for error in raised if error] == [invitations.Used]
+    assert Journey.objects.get().user == Invitation.objects.get().accepted_by
 
 
 def test_a_link_opens_nothing_of_another_partner_nor_after_its_time_nor_when_cancelled(partner: Partner) -> None:
