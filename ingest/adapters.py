@@ -99,7 +99,7 @@ def open_secrets(connection: Connection) -> dict[str, str]:
 def urls(connection: Connection) -> Mapping[str, str]:
     """Return the vendor's hosts by role: the sandbox's for sandbox partners, else the real ones."""
     cls = vendors.adapter_class(connection.vendor)
-    if connection.partner.environment == Partner.Environment.SANDBOX:
+    if connection.partner.is_sandbox:
         return {role: f"{settings.SANDBOX_URL}/{cls.slug}/{role}" for role in cls.base_urls}
     return {**cls.base_urls, **settings.VENDOR_URLS.get(cls.slug, {})}
 

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 
 from gateways import actions, queries, vault
 from gateways.events import By
-from gateways.models import Gateway, GatewayKey, GatewayType, Partner
+from gateways.models import Gateway, GatewayKey, GatewayType
 from ingest import sen
 from ingest.sen import graphql, http
 
@@ -21,7 +21,7 @@ def register_in_sandbox(*, gateway: Gateway, by: By, now: datetime) -> Gateway:
 
     The real SEN has no call for this: there the registration CSV is handed to Sourceful and marked by hand.
     """
-    if gateway.partner.environment != Partner.Environment.SANDBOX:
+    if not gateway.partner.is_sandbox:
         msg = "Only gateways of sandbox partners can be registered by a call: export the registration CSV instead."
         raise ValidationError(msg)
     kind = gateway.gateway_type
@@ -46,7 +46,7 @@ def register_in_sandbox(*, gateway: Gateway, by: By, now: datetime) -> Gateway:
 
 def register(*, gateway: Gateway, by: By, now: datetime) -> Gateway:
     """Note that SEN knows a gateway and its key; a sandbox partner's is made known first. Raises SenError."""
-    if gateway.partner.environment == Partner.Environment.SANDBOX:
+    if gateway.partner.is_sandbox:
         return register_in_sandbox(gateway=gateway, by=by, now=now)
     return actions.register_gateway(gateway=gateway, by=by, now=now)
 

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from gateways import actions, events, queries
 from gateways.events import By
-from gateways.models import Coordinates, Gateway, GatewayType, Partner
+from gateways.models import Coordinates, Gateway, GatewayType
 from ingest import duplicates, lifecycle
 from ingest.models import Connection, System
 
@@ -99,7 +99,7 @@ def advance(*, gateway: Gateway, by: By, now: datetime) -> Gateway:
     homeowner's gateway is bound to a wallet that they have proven, as that is for good; else it waits for the proof,
     or for their app to have it bound.
     """
-    if gateway.status == _Status.CREATED and gateway.partner.environment == Partner.Environment.SANDBOX:
+    if gateway.status == _Status.CREATED and gateway.partner.is_sandbox:
         gateway = lifecycle.register_in_sandbox(gateway=gateway, by=by, now=now)
     if gateway.status == _Status.REGISTERED and gateway.wallet and (gateway.wallet.proven_at or not gateway.owner_id):
         if not lifecycle.incept(gateway=gateway, by=by, now=now):

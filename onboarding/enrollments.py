@@ -25,7 +25,6 @@ log = structlog.get_logger(__name__)
 _FORGOTTEN_AFTER = timedelta(days=30)
 _Status = Enrollment.Status
 _Account = Connection.Status
-LIVING = (_Status.PENDING_VENDOR, _Status.ACTIVE)
 _NAMES = {
     _Status.ACTIVE: events.ENROLLMENT_ACTIVATED,
     _Status.REJECTED: events.ENROLLMENT_REJECTED,
@@ -177,7 +176,7 @@ def _was_rejected(enrollment: Enrollment) -> bool:
 
 
 def _living() -> QuerySet[Enrollment]:
-    return Enrollment.objects.filter(status__in=LIVING).select_related("partner", "connection", "session")
+    return Enrollment.objects.filter(status__in=Enrollment.LIVING).select_related("partner", "connection", "session")
 
 
 def _some(rows: QuerySet[Enrollment], until: float) -> Iterator[Enrollment]:

@@ -93,7 +93,7 @@ def key_scheme(vendor: str) -> AuthScheme | None:
 
 def check_redirect_uri(uri: str, partner: Partner) -> None:
     """Refuse what is not one exact address of a page: https, http for sandbox partners only. Raises ValidationError."""
-    schemes = {"https", "http"} if partner.environment == Partner.Environment.SANDBOX else {"https"}
+    schemes = {"https", "http"} if partner.is_sandbox else {"https"}
     redirect_uris.check(uri, schemes=schemes, answers=ANSWERS)
 
 

@@ -73,7 +73,7 @@ def disconnect(*, partner: Partner, reference: str, by: By, now: datetime) -> No
     locks.lock(System.objects.filter(connection__in=seen), seen)
     events.lock(partner.pk)
     for account in _accounts(partner, [reference]).filter(pk__in=[one.pk for one in seen]):
-        if living := Enrollment.objects.filter(connection=account, status__in=enrollments.LIVING).first():
+        if living := Enrollment.objects.filter(connection=account, status__in=Enrollment.LIVING).first():
             enrollments.end(enrollment=living, by=by, now=now)
         else:
             my_sharing.disconnect(connection=account, by=by, now=now)

@@ -132,7 +132,7 @@ def _connect(*, partner: Partner, **account: Any) -> Connection:
 
 def _refuse_foreign(known: Connection, owner_id: int | None, reference: str) -> None:
     """Refuse an account that somebody else of the same partner has."""
-    living = Enrollment.objects.filter(connection=known, status__in=["pending_vendor", "active"])
+    living = Enrollment.objects.filter(connection=known, status__in=Enrollment.LIVING)
     enrolled = known.status != _Status.DISCONNECTED and living.exclude(user_reference=reference).exists()
     if enrolled or known.owner_id != owner_id:
         raise _elsewhere()

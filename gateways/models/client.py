@@ -62,7 +62,7 @@ class Client(AbstractApplication):
 
     def get_allowed_schemes(self) -> list[str]:
         """Return the schemes of its redirect URIs: https, and http for partners in the sandbox."""
-        return ["https", "http"] if self.partner.environment == Partner.Environment.SANDBOX else ["https"]
+        return ["https", "http"] if self.partner.is_sandbox else ["https"]
 
     def get_absolute_url(self) -> str:
         """Say that it has no page of its own: the package's pages are not mounted."""

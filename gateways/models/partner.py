@@ -38,6 +38,10 @@ class Partner(models.Model):  # type: ignore[django-manager-missing]  # of clien
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_sandbox(self) -> bool:
+        return self.environment == self.Environment.SANDBOX
+
 
 class Membership(models.Model):
     """A staff user's role in a partner."""

@@ -21,7 +21,6 @@ from gateways.oauth import scopes
 from gateways.rest import versions
 
 _RATE = 600
-_SANDBOX = Partner.Environment.SANDBOX
 _ANSWERS = frozenset({"code", "state", "iss", "error", "error_description", "error_uri"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -155,7 +154,7 @@ def _redirects(partner: Partner, uris: Collection[str]) -> str:
         except ValidationError as error:
             raise ValidationError({"redirect_uris": [f"{uri}: {text}" for text in error.messages]}) from error
         parts = urlsplit(uri)
-        if parts.scheme == "http" and not (partner.environment == _SANDBOX and parts.hostname in _LOOPBACK):
+        if parts.scheme == "http" and not (partner.is_sandbox and parts.hostname in _LOOPBACK):
             msg = f"{uri} has to begin with https://; only in the sandbox, and to localhost, http:// will do."
             raise ValidationError({"redirect_uris": msg})
     return " ".join(known)

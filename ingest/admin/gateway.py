@@ -16,7 +16,7 @@ from gateways.access import Duty
 from gateways.admin import columns, filters
 from gateways.admin.acts import ActForm, act
 from gateways.admin.gateway import GatewayAdmin as NounAdmin
-from gateways.models import Gateway, Partner
+from gateways.models import Gateway
 from ingest import lifecycle, outbox, queues
 from ingest.admin.base import REFUSALS, vendor
 from ingest.models import GatewayQueue, Message, System
@@ -40,7 +40,7 @@ def why(queue: Any, *, has_key: bool) -> str:
 
 def _in_sandbox(gateway: Any) -> bool:
     news: bool = gateway.status == _Status.CREATED or gateway.has_new_key
-    return news and gateway.partner.environment == Partner.Environment.SANDBOX
+    return news and gateway.partner.is_sandbox
 
 
 def _can_be_owned(gateway: Any) -> bool:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import functools
 import itertools
-from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
+from gateways.jwks import base64url
 from gateways.vault import Signer
 from ingest.readings import Kind, Reading
 
@@ -85,8 +85,8 @@ def payloads(points: Iterable[tuple[Reading, dict[str, Any]]]) -> Iterator[tuple
 
 def encode(*, device: str, operation: str, model: str, dtype: str, sn: str, payload: str, signer: Signer) -> bytes:
     """Return the compact JWT. Raises VaultError if the signer cannot sign."""
-    signed = _header(device, operation, model, dtype, sn) + b"." + _base64url(payload.encode())
-    return signed + b"." + _base64url(signer.sign(signed))
+    signed = _header(device, operation, model, dtype, sn) + b"." + base64url(payload.encode())
+    return signed + b"." + base64url(signer.sign(signed))
 
 
 @functools.lru_cache(maxsize=50_000)
@@ -100,11 +100,7 @@ def _header(device: str, operation: str, model: str, dtype: str, sn: str) -> byt
         "dtype": dtype,
         "sn": sn,
     }
-    return _base64url(orjson.dumps(fields))
-
-
-def _base64url(data: bytes) -> bytes:
-    return urlsafe_b64encode(data).rstrip(b"=")
+    return base64url(orjson.dumps(fields))
 
 
 def _split(part: list[tuple[Reading, dict[str, Any]]]) -> Iterator[tuple[Sequence[Reading], str]]:

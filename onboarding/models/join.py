@@ -119,6 +119,8 @@ class Enrollment(models.Model):
         REJECTED = "rejected", "rejected by the vendor"
         ENDED = "ended"
 
+    LIVING = (Status.PENDING_VENDOR, Status.ACTIVE)
+
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="enrollments")
     flow = models.ForeignKey(JoinFlow, on_delete=models.PROTECT, related_name="enrollments")
@@ -148,4 +150,4 @@ class Enrollment(models.Model):
 
     @property
     def is_living(self) -> bool:
-        return self.status in {self.Status.PENDING_VENDOR, self.Status.ACTIVE}
+        return self.status in self.LIVING

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from gateways.api.events import EventDocument
-from gateways.models import Event, Partner
+from gateways.models import Event
 from gateways.vault.fields import sealed_field
 from onboarding.models import WebhookEndpoint
 from onboarding.webhooks import posting, signing
@@ -98,7 +98,7 @@ def _call(endpoint: WebhookEndpoint, kind: Kind, content: dict[str, Any], now: d
         signing.TIMESTAMP: str(timestamp),
         signing.SIGNATURE: signing.signature(body, timestamp=timestamp, secrets=valid_secrets(endpoint, now=now)),
     }
-    sandbox = endpoint.partner.environment == Partner.Environment.SANDBOX
+    sandbox = endpoint.partner.is_sandbox
     return Call(
         endpoint_id=endpoint.pk, kind=kind, url=endpoint.url, sandbox=sandbox, body=body, headers=headers, **more
     )

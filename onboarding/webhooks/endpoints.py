@@ -173,7 +173,7 @@ def _give_secret(endpoint: WebhookEndpoint, secret: str) -> str:
 
 
 def _check_address(url: str, partner: Partner) -> None:
-    sandbox = partner.environment == Partner.Environment.SANDBOX
+    sandbox = partner.is_sandbox
     try:
         addresses.resolve(addresses.check_url(url, sandbox=sandbox), sandbox=sandbox)
     except AddressRefused as error:
