@@ -64,6 +64,11 @@ def attach(*, connection: Connection, user: User, now: datetime) -> None:
         given.update(connection=connection)
 
 
+def detach(*, connection: Connection) -> None:
+    """Let the consents of an account wait for another one of the same vendor (`attach`) that takes its place."""
+    active(connection).update(connection=None)
+
+
 @transaction.atomic
 def end(*, consent: Consent, ending: str, by: By, now: datetime) -> None:
     """End a consent; the caller stops what it allowed (`enforce`), in the same transaction."""

@@ -222,9 +222,10 @@ def note(journey: Journey, what: str, now: datetime, detail: str = "") -> None:
 def _attach(journey: Journey, connection: Connection, now: datetime) -> Journey:
     journey = _open(journey)
     locks.lock(connection.systems.all(), [connection])
-    if journey.connection_id != connection.pk:
+    before, journey.connection = journey.connection, connection
+    if before and before != connection:
         journey.chosen.all().delete()
-    journey.connection = connection
+        _exchange(before, journey, now)
     consents.attach(connection=connection, user=journey.user, now=now)
     consents.enforce(connection=connection, by=journey.user, now=now)
     _save(journey, CONNECTED, now, connection.vendor)
@@ -255,6 +256,13 @@ def _save(journey: Journey, what: str, now: datetime, detail: str = "") -> None:
     note(journey, what, now, detail)
 
 
+def _exchange(before: Connection, journey: Journey, now: datetime) -> None:
+    """Disconnect an account that another one of the brand takes the place of; what was agreed to is for that one now."""
+    if not _has_homes(before):
+        consents.detach(connection=before)
+        connections.disconnect(connection=before, by=journey.user, now=now)
+
+
 def _leave(journey: Journey, by: By, now: datetime) -> None:
     connection, journey.connection = journey.connection, None
     journey.chosen.all().delete()
@@ -267,10 +275,14 @@ def _leave(journey: Journey, by: By, now: datetime) -> None:
 @transaction.atomic
 def _let_go(connection: Connection, by: By, now: datetime) -> None:
     """Disconnect an account, unless a home came of it."""
-    if not any(has_joined(system) for system in connection.systems.select_related("gateway")):
+    if not _has_homes(connection):
         for consent in consents.active(connection):
             consents.end(consent=consent, ending=Consent.Ending.STOPPED, by=by, now=now)
         connections.disconnect(connection=connection, by=by, now=now)
+
+
+def _has_homes(connection: Connection) -> bool:
+    return any(has_joined(system) for system in connection.systems.select_related("gateway"))
 
 
 def _known_place(system: System) -> dict[str, object]:

@@ -193,6 +193,15 @@ def test_another_brand_leaves_the_account_and_the_consent_behind(journey):
     assert changed.wallet_proven, "the wallet is not the brand's"
 
 
+def test_another_account_of_the_brand_takes_the_place_and_the_consent_of_the_one_before(journey):
+    first = ready(journey).connection
+    changed = journeys.attach(journey=journey, connection=account(journey, "key-2"), now=NOW)
+    assert wizard.next_step(changed).slug == "homes"
+    assert consents.active(changed.connection).count() == 2
+    first.refresh_from_db()
+    assert first.status == Connection.Status.DISCONNECTED
+
+
 def test_the_same_brand_again_changes_nothing(journey):
     ready(journey)
     journeys.choose_brand(journey=journey, country="SE", vendor="solis", by=journey.user, now=NOW)
@@ -208,10 +217,14 @@ def test_who_leaves_before_connecting_takes_the_consent_along(journey):
 def test_an_account_that_a_home_came_of_is_not_lost_with_a_later_journey(journey, partner, anna):
     finish(ready(journey))
     again = journeys.begin(partner=partner, user=anna, now=NOW)
-    journeys.attach(journey=agreed(again), connection=Connection.objects.get(), now=NOW)
+    first = Connection.objects.get()
+    journeys.attach(journey=agreed(again), connection=first, now=NOW)
+    journeys.attach(journey=again, connection=account(again, "key-2"), now=NOW)
+    journeys.attach(journey=again, connection=first, now=NOW)
     abandon(again)
-    assert Connection.objects.get().status == Connection.Status.ACTIVE
-    assert consents.active(Connection.objects.get()).exists()
+    first.refresh_from_db()
+    assert first.status == Connection.Status.ACTIVE
+    assert consents.active(first).exists()
 
 
 def test_an_account_for_a_journey_that_is_over_is_let_go(journey):
