@@ -257,7 +257,7 @@ def _save(journey: Journey, what: str, now: datetime, detail: str = "") -> None:
 
 
 def _exchange(before: Connection, journey: Journey, now: datetime) -> None:
-    """Disconnect an account that another one of the brand takes the place of; what was agreed to is for that one now."""
+    """Disconnect an account that another of the brand takes the place of; what was agreed to is for that one now."""
     if not _has_homes(before):
         consents.detach(connection=before)
         connections.disconnect(connection=before, by=journey.user, now=now)
