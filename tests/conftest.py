@@ -8,10 +8,14 @@ import ipaddress
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
+import time_machine
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone, translation
 
@@ -24,6 +28,9 @@ _PARTS = {
     "browser": (_CHROMIUM, "Chromium: apt install chromium"),
 }
 _DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
+
+# The same examples on every machine, and no deadline for slow ones.
+hypothesis.settings.load_profile("ci")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,6 +73,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     # A page asked for in another language or time zone leaves it active in this thread, for whichever test comes next.
     translation.deactivate()
     timezone.deactivate()
+    # It counts requests and tries by numbers of rows, which are the same in many tests.
+    cache.clear()
+
+
+@pytest.fixture
+def standing_clock() -> Iterator[None]:
+    """No minute ends while a test counts up to what a minute allows."""
+    with time_machine.travel(timezone.now(), tick=False):
+        yield
 
 
 @pytest.fixture(scope="session")

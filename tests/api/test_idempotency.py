@@ -93,7 +93,7 @@ def test_a_fault_is_no_answer_and_the_same_key_tries_again(api, error):
     assert make(api)["Idempotent-Replayed"] == "true"
 
 
-def test_a_request_beyond_the_limit_takes_no_key(kind):
+def test_a_request_beyond_the_limit_takes_no_key(kind, standing_clock):
     api = backend(kind.partner, requests_per_minute=1)
     api.get("gateways")
     assert problem(make(api)) == (429, "rate-limited")

@@ -12,7 +12,6 @@ import orjson
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.utils import timezone
 
 from gateways.models import Client, Gateway, GatewayGrant
@@ -86,7 +85,6 @@ def rows_of(fleet: Fleet) -> Rows:
 @pytest.fixture
 def fleet(settings: Any, monkeypatch: Any) -> Fleet:
     settings.SANDBOX_URL = "http://127.0.0.1:1"  # where nobody answers
-    cache.clear()
     monkeypatch.setattr(addresses, "resolve", lambda _site, sandbox: ("127.0.0.1",))  # noqa: ARG005  no names here
     return make_fleet()
 

@@ -130,7 +130,7 @@ def test_a_client_keeps_its_version_and_may_ask_for_another():
     assert "there are 2026-11-21" in refused.json()["detail"]
 
 
-def test_a_client_that_asks_too_often_is_told_when_to_go_on():
+def test_a_client_that_asks_too_often_is_told_when_to_go_on(standing_clock):
     api = backend(requests_per_minute=2)
     answers = [api.get("gateways") for _ in range(3)]
     assert [one.status_code for one in answers] == [200, 200, 429]

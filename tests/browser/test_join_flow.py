@@ -5,7 +5,6 @@ from __future__ import annotations
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.core.cache import cache
 from playwright.sync_api import expect
 
 from onboarding.models import Enrollment
@@ -20,7 +19,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def site(vendor, httpserver):
-    cache.clear()
     httpserver.expect_request("/done").respond_with_data("<h1>Thank you</h1>", content_type="text/html")
     return Site(redirect_uri=httpserver.url_for("/done"))
 

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from django.core import mail
-from django.core.cache import cache
 from django.utils import timezone
 from playwright.sync_api import expect
 
@@ -115,7 +114,6 @@ class Walk:
 
 @pytest.fixture
 def walk(page, live_server, clouds, join_page, settings, monkeypatch):
-    cache.clear()
     settings.PUBLIC_URL = live_server.url
     for vendor, (_, secrets) in APPLICATIONS.items():
         app = {**secrets, "redirect_uri": redirect_uri(vendor)}
@@ -186,7 +184,6 @@ def test_with_keys_and_a_signature_by_hand(walk, clouds):
 
 
 def test_without_scripts_on_the_smallest_phone(browser, live_server, clouds, join_page):
-    cache.clear()
     wallet = Wallet()
     with browser.new_context(java_script_enabled=False, viewport={"width": 360, "height": 740}) as context:
         walk = Walk(context.new_page(), live_server.url, scripts=False)

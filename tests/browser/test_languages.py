@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from django.conf import settings
-from django.core.cache import cache
 
 from onboarding import steps
 from tests.clouds import clouds, join_page, running_clouds
@@ -34,7 +33,6 @@ def visit(page, live_server):
 
 @pytest.fixture
 def homeowner(join_page, clouds):
-    cache.clear()
     homeowner = Homeowner(join_page.partner.slug)
     homeowner.see()
     return homeowner

@@ -6,7 +6,6 @@ import re
 
 import pytest
 from django.core import mail
-from django.core.cache import cache
 from playwright.sync_api import expect
 
 from tests.browser import axe
@@ -23,7 +22,6 @@ AUTHENTICATOR = {
 
 
 def test_a_passkey_opens_an_account_and_signs_in_again(page, live_server, join_page):
-    cache.clear()
     devtools = page.context.new_cdp_session(page)
     devtools.send("WebAuthn.enable")
     devtools.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})

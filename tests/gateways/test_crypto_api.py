@@ -15,10 +15,7 @@ from gateways.models import Client, Event, Gateway, IdempotentRequest
 from gateways.oauth import clients, grants
 from tests import factories
 from tests.api.calling import Api, backend, token_of
-from tests.api.conftest import _nobody_has_asked_yet
 from tests.gateways.lives import BY, NOW, WALLET, signing_key
-
-__all__ = ["_nobody_has_asked_yet"]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
@@ -226,7 +223,7 @@ def test_a_gateway_without_a_key_that_signs_is_a_conflict(home):
     assert signatures() == 0
 
 
-def test_a_gateway_signs_ten_times_a_minute(home):
+def test_a_gateway_signs_ten_times_a_minute(home, standing_clock):
     other = registered(home.owner, of=home.gateway)
     grants.give(user=home.owner, client=home.app, gateways=[home.gateway, other], scopes=BOTH, now=NOW)
     answers = [sign(home.api, home.gateway) for _ in range(11)]

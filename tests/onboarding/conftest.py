@@ -1,18 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from django.core.cache import cache
 
 from tests.clouds import clouds, join_page, running_clouds
 from tests.onboarding import homes
 from tests.onboarding.homeowner import Homeowner
 
 __all__ = ["clouds", "join_page", "running_clouds"]
-
-
-@pytest.fixture(autouse=True)
-def _nobody_has_tried_before():
-    cache.clear()  # it counts how often people try to sign in, and keys
 
 
 @pytest.fixture

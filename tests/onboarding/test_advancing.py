@@ -26,11 +26,6 @@ NOW = factories.NOW
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def _nothing_tried_yet() -> None:
-    cache.clear()
-
-
 @pytest.fixture
 def anna() -> User:
     return User.objects.create_user("anna", "anna@example.com")

@@ -35,7 +35,6 @@ def url(name, gateway):
 
 @pytest.mark.parametrize("name", ["home_wallet", "home_place"])
 def test_wallet_and_position_ask_for_the_password_again(anna, young, name):
-    cache.clear()  # it counts how often people try
     browser = homes.browser(anna)
     asked = browser.get(url(name, young)).headers["Location"]
     assert asked.startswith("/accounts/reauthenticate/?next=")

@@ -24,11 +24,6 @@ pytestmark = pytest.mark.django_db
 OTHER = "FAe4sisG95oZ42w7buUn5qEE4TAnfTTFPiguZUHmhiF"
 
 
-@pytest.fixture(autouse=True)
-def _nothing_tried_yet() -> None:
-    cache.clear()
-
-
 @pytest.fixture
 def sen(monkeypatch: pytest.MonkeyPatch) -> Any:
     """What SEN says of every gateway's owner, and of which it was asked."""

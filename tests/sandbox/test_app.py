@@ -8,7 +8,6 @@ import pytest
 import requests
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.utils import timezone
 
 import sandbox.__main__
@@ -34,7 +33,6 @@ SCOPES = ("gateways:read", "gateway:identity", "gateway:sign")
 
 @pytest.fixture
 def portal(live_server, clouds, settings):
-    cache.clear()
     settings.PUBLIC_URL = live_server.url
     settings.ACCOUNT_RATE_LIMITS = {}
     return live_server.url

@@ -7,7 +7,6 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.core.cache import cache
 
 from gateways import actions
 from gateways.models import Client
@@ -29,7 +28,6 @@ LATER = "2026-06-15T13:00:00+00:00"
 
 @pytest.fixture
 def portal(live_server, clouds, settings, monkeypatch):
-    cache.clear()
     settings.PUBLIC_URL = live_server.url
     monkeypatch.setattr(push, "_threads", threading.local())  # connections of other tests lead elsewhere
     return live_server.url

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from django.core.cache import cache
 
 from ingest import vendors
 from tests.ingest.vendor import home
@@ -23,5 +22,4 @@ def vendor(monkeypatch):
 
 @pytest.fixture
 def site(db, vendor):
-    cache.clear()  # trips of an address are counted there
     return Site()

@@ -92,7 +92,7 @@ def test_an_application_that_does_not_work_goes_back_to_the_partner(site, client
     assert site.told(client.get(site.link()))["error"] == "server_error"
 
 
-def test_one_address_begins_sixty_trips_a_minute_and_no_more(site, client):
+def test_one_address_begins_sixty_trips_a_minute_and_no_more(site, client, standing_clock):
     assert {client.get(site.link()).status_code for _ in range(60)} == {302}
     assert client.get(site.link()).status_code == 429
     assert Client(REMOTE_ADDR="192.0.2.7").get(site.link()).status_code == 302

@@ -9,7 +9,6 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 import requests
-from django.core.cache import cache
 from django.utils import timezone
 
 from ingest.models import Connection, Der
@@ -26,7 +25,6 @@ BOTH = pytest.mark.parametrize("vendor", ["enphase", "solaredge"])
 
 @pytest.fixture
 def site(join_page, clouds):
-    cache.clear()
     applications = {one.vendor: one for one in join_page.partner.credentials.all()}
     return Site(join_page.partner, vendors={**applications, "solis": None})
 
