@@ -173,6 +173,10 @@ class Resource(Endpoint, abstract=True):
             msg = f"{cls.__qualname__} does not say how its rows lead to their partner: set model and partner_path."
             raise TypeError(msg)
 
+    def handle_exception(self, exc: Exception) -> Response:
+        """Answer as every endpoint does; a row that somebody deleted meanwhile is not there."""
+        return super().handle_exception(Http404() if isinstance(exc, self.model.DoesNotExist) else exc)
+
     def get_queryset(self) -> QuerySet[Any]:
         """Return the rows of the token's partner that this caller may see, as the parameters narrow them."""
         mine = self.model._default_manager.filter(**{self.partner_path: self.caller.partner})

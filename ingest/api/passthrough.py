@@ -57,9 +57,9 @@ class LivePages(paging.CursorPages):
                 "description": "The sites that nothing is known of; empty: all of the vendor's.",
             },
         }
-        told = "What is not in `data`, by vendor, and why. Nothing is known about it now."
-        problem = {"type": "object", "properties": members}
-        errors = {"type": "object", "additionalProperties": problem, "description": told, "examples": [{}]}
+        told = "What is not in `data`, by vendor, and why: each reason once. Nothing is known about it now."
+        problems = {"type": "array", "items": {"type": "object", "properties": members}}
+        errors = {"type": "object", "additionalProperties": problems, "description": told, "examples": [{}]}
         return paging.envelope(schema, errors=errors)
 
 

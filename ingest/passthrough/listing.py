@@ -33,7 +33,7 @@ class Listing:
     """A page: sites by vendor, what went wrong by vendor, and where the next page begins."""
 
     sites: list[tuple[str, VendorSystem]] = field(default_factory=list)
-    errors: dict[str, dict[str, Any]] = field(default_factory=dict)
+    errors: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     next_cursor: str | None = None
 
@@ -44,13 +44,16 @@ class Listing:
             self.fail(account.vendor, account.scrubbed(fanout.told(error)), [system_id])
 
     def fail(self, vendor: str, problem: Problem, systems: list[str] | None = None) -> None:
-        """Name a problem of a vendor: of these systems alone, or of all it has."""
+        """Name a problem of a vendor: of these systems alone, or of all it has. The same of others is told once."""
         self.problems.append(problem)
-        told = problem.document()
-        entry = self.errors.setdefault(vendor, {name: told[name] for name in _SHOWN} | {"sites": []})
-        entry["sites"] += [ids.encode(ids.Native(vendor, system_id)) for system_id in systems or ()]
+        document, known = problem.document(), self.errors.setdefault(vendor, [])
+        told = {name: document[name] for name in _SHOWN}
         if "Retry-After" in problem.headers:
-            entry.setdefault("retry_after", int(problem.headers["Retry-After"]))
+            told["retry_after"] = int(problem.headers["Retry-After"])
+        entry = next((one for one in known if one == {**told, "sites": one["sites"]}), None)
+        if entry is None:
+            known.append(entry := {**told, "sites": []})
+        entry["sites"] += [ids.encode(ids.Native(vendor, system_id)) for system_id in systems or ()]
 
 
 def of_brought(

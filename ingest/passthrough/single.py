@@ -20,7 +20,7 @@ from ingest.passthrough.accounts import Account, Device
 from ingest.passthrough.headers import Brought
 from ingest.passthrough.ids import Native
 from ingest.statistics import Bucket, Step
-from ingest.vendors.base import VendorDer, VendorSystem
+from ingest.vendors.base import VendorAdapter, VendorDer, VendorSystem
 
 Answer = TypeVar("Answer")
 
@@ -38,7 +38,7 @@ class Asked:
 def site(asked: Asked, native: Native) -> VendorSystem:
     """Return a site as its vendor tells of it now. Raises Problem, NotFound."""
     account, known = _place(asked, native, with_readings=False)
-    return _answer(asked, account, functools.partial(_site, asked, account, known))
+    return _answer(asked, account, functools.partial(_site, account, known))
 
 
 def device(asked: Asked, native: Native) -> Device:
@@ -54,10 +54,9 @@ def measured(asked: Asked, native: Native, *, start: datetime, end: datetime, st
     """
     account, known = _place(asked, native, with_readings=True)
 
-    def question() -> tuple[str, list[Bucket]]:
-        system = known if known.described else _site(asked, account, known)
+    def question(adapter: VendorAdapter) -> tuple[str, list[Bucket]]:
+        system = known if known.described else _site(account, known, adapter)
         key = _der(system, native).key
-        adapter = account.opened(clock=asked.clock, until=asked.until)
         narrowed = adapter.narrowed(system, key)
         found = intervals.read(adapter, narrowed, [key], start=start, end=end, step=step, now=asked.clock())
         return system.timezone, found[key]
@@ -72,10 +71,9 @@ def balanced(asked: Asked, native: Native, *, start: datetime, end: datetime, st
     """
     account, known = _place(asked, native, with_readings=True)
 
-    def question() -> tuple[str, list[Balance]]:
-        system = known if known.described else _site(asked, account, known)
+    def question(adapter: VendorAdapter) -> tuple[str, list[Balance]]:
+        system = known if known.described else _site(account, known, adapter)
         keys = [der.key for der in system.ders]
-        adapter = account.opened(clock=asked.clock, until=asked.until)
         found = intervals.read(adapter, system, keys, start=start, end=end, step=step, now=asked.clock())
         return system.timezone, balance.of_devices(found, whole=account.sees_all)
 
@@ -105,8 +103,7 @@ def _place(asked: Asked, native: Native, *, with_readings: bool) -> tuple[Accoun
     return Account(native.vendor, partner, row.connection), windows.described(row)
 
 
-def _site(asked: Asked, account: Account, known: VendorSystem) -> VendorSystem:
-    adapter = account.opened(clock=asked.clock, until=asked.until)
+def _site(account: Account, known: VendorSystem, adapter: VendorAdapter) -> VendorSystem:
     found = accounts.looked_up(adapter, [known])
     for error in found.refused.values():
         raise error
@@ -122,8 +119,13 @@ def _der(system: VendorSystem, native: Native) -> VendorDer:
     raise NotFound
 
 
-def _answer(asked: Asked, account: Account, question: Callable[[], Answer]) -> Answer:
-    answer = fanout.ask({"": question}, until=asked.until)[""]
+def _answer(asked: Asked, account: Account, question: Callable[[VendorAdapter], Answer]) -> Answer:
+    """Open an account, once, and return what it answers. Raises Problem."""
+
+    def put() -> Answer:
+        return question(account.opened(clock=asked.clock, until=asked.until))
+
+    answer = fanout.ask({"": put}, until=asked.until)[""]
     if isinstance(answer, Problem):
         raise account.scrubbed(answer)
     return answer

@@ -32,8 +32,7 @@ _STATUSES = {"delivered": "success", "under_way": "info", "withdrawn": "warning"
 _SECRET = "24 to 256 characters, which your receiver knows as well. It is shown nowhere afterwards."  # noqa: S105  words
 
 
-class WebhookForm(ActForm):
-    partner = forms.ModelChoiceField(Partner.objects.none(), widget=UnfoldAdminSelectWidget)
+class ChangeForm(ActForm):
     name = forms.CharField(max_length=100, required=False, widget=UnfoldAdminTextInputWidget)
     url = forms.CharField(
         label="Address", max_length=500, widget=UnfoldAdminURLInputWidget,
@@ -43,16 +42,27 @@ class WebhookForm(ActForm):
         label="Events", initial=endpoints.ALL, widget=UnfoldAdminTextInputWidget,
         help_text="Names with blanks between them, or * for all.",
     )  # fmt: skip
+
+    def __init__(self, data: Any, *, request: HttpRequest, rows: Any) -> None:
+        super().__init__(data, request=request, rows=rows)
+        for row in rows:
+            self.initial = {"name": row.name, "url": row.url, "names": " ".join(row.names)}
+
+    def clean_names(self) -> list[str]:
+        names: list[str] = self.cleaned_data["names"].split()
+        return names
+
+
+class WebhookForm(ChangeForm):
+    partner = forms.ModelChoiceField(Partner.objects.none(), widget=UnfoldAdminSelectWidget)
     secret = forms.CharField(widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}), strip=False, help_text=_SECRET)
+
+    field_order = ("partner",)
 
     def __init__(self, data: Any, *, request: HttpRequest, rows: Any) -> None:
         super().__init__(data, request=request, rows=rows)
         choices: Any = self.fields["partner"]
         choices.queryset = access.partners(request.user, Duty.OPERATE)
-
-    def clean_names(self) -> list[str]:
-        names: list[str] = self.cleaned_data["names"].split()
-        return names
 
 
 class SecretForm(ActForm):
@@ -95,7 +105,7 @@ class WebhookEndpointAdmin(PartnerAdmin):
     )
     list_select_related = ("partner",)
     search_fields = ("uid", "name", "url", "last_error")
-    actions = ("test", "pause", "resume", "replay", "new_secret", "delete_webhook")
+    actions = ("test", "change", "pause", "resume", "replay", "new_secret", "delete_webhook")
 
     state_label = columns.state("state", _STATES, "state")
     last_success = columns.ago("last_success_at", "last success")
@@ -134,6 +144,10 @@ class WebhookEndpointAdmin(PartnerAdmin):
     def test(self, row: WebhookEndpoint, *, by: Any, now: Any) -> str:
         trial = sending.try_out(endpoint=row, by=by, now=now)
         return trial.error or f"the {trial.sent} was answered with HTTP {trial.reply.status}."
+
+    @act("Change", done="changed; a new address is sent the challenge first", form=ChangeForm, at_most=1)
+    def change(self, row: WebhookEndpoint, *, by: Any, now: Any, **asked: Any) -> None:
+        endpoints.change(endpoint=row, by=by, now=now, **asked)
 
     @act("Pause", done="paused: events wait", when=lambda row: row.state != "paused")
     def pause(self, row: WebhookEndpoint, *, by: Any, now: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -118,8 +119,13 @@ class WebhookDocument(Document):
         "created_at": "2026-06-01T12:00:00Z",
     }  # fmt: skip
 
+    @functools.cached_property
+    def _pending(self) -> dict[int, int]:
+        shown = self.root.instance  # a page of them, or one
+        return deliveries.pending_of(shown if isinstance(shown, list) else [shown])
+
     def get_pending_events(self, row: WebhookEndpoint) -> int:
-        return deliveries.pending(row)
+        return self._pending[row.pk]
 
 
 class WebhookSecretDocument(WebhookDocument):

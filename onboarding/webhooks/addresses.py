@@ -9,12 +9,14 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
+PATIENCE_S = 5.0
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*")
 _CHARACTERS = re.compile(r"[!-~]+")
 _PORTS = {"https": 443, "http": 80}
@@ -61,13 +63,22 @@ def check_url(url: str, *, sandbox: bool) -> Site:
     return Site(host, port)
 
 
-def resolve(site: Site, *, sandbox: bool) -> tuple[str, ...]:
-    """Look a site up, once, and return its addresses. Raises AddressRefused if one of them is not public."""
+def resolve(site: Site, *, sandbox: bool, within_s: float = PATIENCE_S) -> tuple[str, ...]:
+    """Look a site up, once, and return its addresses. Raises AddressRefused if one of them is not public.
+
+    The system's resolver takes no time-out: a look-up that is late goes on alone, and nobody waits for it.
+    """
+    pool = ThreadPoolExecutor(1, thread_name_prefix="look-up")
     try:
-        found = socket.getaddrinfo(site.host, site.port, type=socket.SOCK_STREAM)
+        found = pool.submit(socket.getaddrinfo, site.host, site.port, type=socket.SOCK_STREAM).result(within_s)
+    except TimeoutError as error:
+        msg = "The name servers did not answer in time."
+        raise AddressRefused(msg) from error
     except (OSError, UnicodeError) as error:
         msg = f"{site.host} is not known to the name servers."
         raise AddressRefused(msg) from error
+    finally:
+        pool.shutdown(wait=False)
     addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
     if not addresses or not all(_may_be_reached(ipaddress.ip_address(one), sandbox) for one in addresses):
         msg = f"{site.host} has an address that is not public: nothing is sent there."

@@ -37,12 +37,10 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, sandbox: bool) ->
     began = time.monotonic()
     try:
         site = addresses.check_url(url, sandbox=sandbox)
-        reached = addresses.resolve(site, sandbox=sandbox)
+        reached = addresses.resolve(site, sandbox=sandbox, within_s=TIMEOUT_S)
     except (ValidationError, AddressRefused) as error:
         return _failed(error.messages[0] if isinstance(error, ValidationError) else str(error), began)
     left_s = TIMEOUT_S - (time.monotonic() - began)
-    if left_s <= 0:
-        return _failed("The name servers did not answer in time.", began)
     answer = _Beginning()
     curl = _request(url, body, headers, answer, left_s)
     _pin(curl, site, reached)

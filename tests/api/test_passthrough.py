@@ -120,7 +120,7 @@ def test_the_words_of_a_scheme_have_no_case(clouds, enphase):
 )
 def test_a_header_of_another_form_is_told_what_is_expected_and_never_repeated(clouds, vendor, sent, expected):
     answer = backend().get("sites", headers=sent)
-    error = answer.json()["errors"][vendor]
+    (error,) = answer.json()["errors"][vendor]
     assert (answer.status_code, kind_of(error), error["fault"]) == (200, "vendor-authorization-invalid", "caller")
     assert expected in error["detail"]
     assert "MARKED" not in answer.content.decode()
@@ -132,7 +132,7 @@ def test_a_header_of_another_form_is_told_what_is_expected_and_never_repeated(cl
 def test_a_vendor_without_an_adapter_is_named_and_the_others_are_told(clouds, vendor):
     page = backend().get("sites", headers={f"X-Authorization-{vendor}": "Bearer MARKED", **solis()}).json()
     assert len(page["data"]) == 2
-    error = page["errors"][vendor]
+    (error,) = page["errors"][vendor]
     assert (kind_of(error), error["status"], error["fault"]) == ("vendor-without-adapter", 501, "us")
     assert "enphase, solaredge, solis" in error["detail"]
 
@@ -153,7 +153,7 @@ def test_a_vendor_in_trouble_is_named_and_the_others_are_told(clouds, fault, how
     fault("solaredge", times=20, **how)
     page = backend().get("sites", headers={**solis(), **SOLAREDGE}).json()
     assert {site["vendor"] for site in page["data"]} == {"solis"}
-    error = page["errors"]["solaredge"]
+    (error,) = page["errors"]["solaredge"]
     assert (kind_of(error), error["status"], error["sites"]) == (kind, status, [])
     assert error.get("retry_after") == (17 if status == 503 else None)
     assert "by itself" not in error["detail"]
@@ -169,7 +169,7 @@ def test_a_site_that_its_vendor_refuses_is_named_and_its_other_sites_are_told(cl
     whole = backend().get("sites", headers=SOLAREDGE).json()["data"]
     fault("solaredge", path="/api/v2/sites/", status=404)
     page = backend().get("sites", headers=SOLAREDGE).json()
-    error = page["errors"]["solaredge"]
+    (error,) = page["errors"]["solaredge"]
     assert kind_of(error) == "vendor-unsupported"
     assert len(error["sites"]) == 1
     assert sorted([*error["sites"], *(site["id"] for site in page["data"])]) == sorted(site["id"] for site in whole)
@@ -179,7 +179,7 @@ def test_who_is_late_is_named(clouds, fault, monkeypatch):
     monkeypatch.setattr(fanout, "PATIENCE_S", 0.4)
     fault("solis", delay_s=0.9, times=3)
     page = backend().get("sites", {"limit": 1}, headers={**solis(), **SOLAREDGE}).json()
-    error = page["errors"]["solis"]
+    (error,) = page["errors"]["solis"]
     assert (kind_of(error), error["status"]) == ("vendor-too-slow", 504)
     late = backend().get(f"sites/{ids.encode(Native('solis', '17'))}", headers=solis())
     assert (late.status_code, kind_of(late.json())) == (504, "vendor-too-slow")

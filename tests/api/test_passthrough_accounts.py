@@ -24,10 +24,10 @@ __all__ = ["clouds", "fault", "running_clouds"]  # fixtures
 pytestmark = pytest.mark.django_db
 
 
-def homes(*, shown=True, withheld=(), **more):
-    """A Solis account of a new partner whose systems are homes with gateways."""
-    of_type = factories.gateway_type()
-    secrets = {"key_id": "sandbox-key", "key_secret": "sandbox-secret"}
+def homes(of_type=None, *, key="sandbox", shown=True, withheld=(), **more):
+    """A Solis account, of a new partner if no type says whose, whose systems are homes with gateways."""
+    of_type = of_type or factories.gateway_type()
+    secrets = {"key_id": f"{key}-key", "key_secret": f"{key}-secret"}
     account = connections.connect(
         partner=of_type.partner, vendor="solis", label="Homes", by="test", now=NOW, secrets=secrets
     )
@@ -52,7 +52,7 @@ def test_without_headers_the_partners_own_accounts_are_asked_and_counted(clouds,
     assert "battery" not in {device["kind"] for page in (first, rest) for device in page["data"][0]["devices"]}
     assert BudgetUse.objects.get().used == 6  # three lists a page
     throttled = api.get("sites").json()
-    error = throttled["errors"]["solis"]
+    (error,) = throttled["errors"]["solis"]
     assert (throttled["data"], kind_of(error)) == ([], "vendor-throttled")
     assert error["sites"] == [page["data"][0]["id"] for page in (first, rest)]
     assert 0 < error["retry_after"] <= 86_400
@@ -77,9 +77,16 @@ def test_an_account_that_waits_for_its_owner_is_named_and_not_asked(clouds, faul
     account = homes(status=Connection.Status.NEEDS_RECONNECT, next_pull_at=None)
     page = backend(account.partner).get("sites").json()
     assert page["data"] == []
-    error = page["errors"]["solis"]
+    (error,) = page["errors"]["solis"]
     assert (kind_of(error), error["fault"], len(error["sites"])) == ("vendor-auth-failed", "owner", 2)
     assert not BudgetUse.objects.exists()
+    homes(account.partner.gateway_types.get(), key="half-hour")
+    fault("solis", status=503, times=3)
+    errors = backend(account.partner).get("sites").json()["errors"]["solis"]
+    assert [(kind_of(one), len(one["sites"])) for one in errors] == [
+        ("vendor-auth-failed", 2),
+        ("vendor-unavailable", 1),
+    ]
 
 
 def test_the_scope_is_needed_and_only_backends_have_it(clouds):

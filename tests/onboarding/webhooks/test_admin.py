@@ -7,7 +7,7 @@ import pytest
 from gateways.models import Event
 from onboarding.models import WebhookEndpoint
 from tests.admin.conftest import staff
-from tests.admin.pages import act, address, listed
+from tests.admin.pages import act, address, chosen, listed
 from tests.onboarding.webhooks.receiver import SECRET
 
 pytestmark = pytest.mark.django_db
@@ -29,8 +29,8 @@ def test_staff_add_a_webhook_test_it_and_see_how_far_it_is(hooks, receiver):
 def test_operators_pause_resume_replay_and_delete_and_support_does_not(hooks):
     hook = hooks.proven()
     operator, support = (staff(hooks.partner, role) for role in ("operator", "support"))
-    for name in ("pause", "replay", "new_secret", "delete_webhook"):
-        act(support, name, hook, after="0", secret=SECRET, hours="24")
+    for name in ("change", "pause", "replay", "new_secret", "delete_webhook"):
+        act(support, name, hook, after="0", secret=SECRET, hours="24", url="http://127.0.0.1:1024/", names="*")
     hook.refresh_from_db()
     assert (hook.state, hook.cursor > 0, hook.previous_secret) == ("active", True, "")
     act(operator, "pause", hook)
@@ -41,11 +41,17 @@ def test_operators_pause_resume_replay_and_delete_and_support_does_not(hooks):
     act(operator, "resume", hook)
     hook.refresh_from_db()
     assert hook.state == "active"
+    asks = operator.post(address(hook, "changelist"), chosen("change", hook)).content.decode()
+    assert f'value="{hook.url}"' in asks
+    act(operator, "change", hook, url=f"{hook.url}/new", names="key.created")
+    hook.refresh_from_db()
+    assert (hook.state, hook.url.endswith("/new"), hook.names) == ("pending", True, ["key.created"])
     act(operator, "delete_webhook", hook)
     assert not WebhookEndpoint.objects.exists()
     told = Event.objects.filter(partner=hooks.partner).order_by("sequence").values_list("name", flat=True)
     assert list(told)[2:] == [
-        "webhook.paused", "webhook.replayed", "webhook.secret_renewed", "webhook.resumed", "webhook.deleted",
+        "webhook.paused", "webhook.replayed", "webhook.secret_renewed", "webhook.resumed", "webhook.changed",
+        "webhook.deleted",
     ]  # fmt: skip
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from gateways.models import Event, Partner
 from gateways.oauth import scopes
+from onboarding.api.webhooks import Webhooks
 from onboarding.models import WebhookEndpoint
 from onboarding.webhooks import deliveries
 from tests import factories
-from tests.api.calling import Api, backend
+from tests.api.calling import Api, backend, problem
 from tests.onboarding.webhooks.receiver import DOCUMENTED, SECRET
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +23,6 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def api(hooks) -> Api:
-    cache.clear()
     hooks.clock.now = timezone.now() + timedelta(minutes=1)  # what views do now is due
     return backend(hooks.partner)
 
@@ -80,10 +81,16 @@ def test_what_cannot_be_is_refused(names, body, expected):
 
 
 def test_a_partner_has_so_many_webhooks_and_no_more(hooks, api, receiver):
-    for _ in range(20):
+    hooks.make("key.created")
+    for _ in range(19):
         hooks.make()
     refused = api.post("webhooks", {"url": receiver.url})
     assert (refused.status_code, "at most 20" in refused.json()["detail"]) == (422, True)
+    hooks.happen("key.created")
+    with CaptureQueriesContext(connection) as asked:
+        rows = api.get("webhooks").json()["data"]
+    assert [row["pending_events"] for row in rows] == [1, *range(19, 0, -1)]
+    assert sum(Event._meta.db_table in query["sql"] for query in asked) == 1
 
 
 def test_a_webhook_is_changed_paused_and_resumed(hooks, api, receiver):
@@ -133,10 +140,12 @@ def test_another_secret_signs_and_the_one_before_for_as_long_as_was_said(hooks, 
     )  # fmt: skip
 
 
-def test_a_deleted_webhook_is_gone_and_that_is_told(hooks, api):
+def test_a_deleted_webhook_is_gone_and_that_is_told(hooks, api, monkeypatch):
     hook = hooks.proven()
     assert api.delete(f"webhooks/{hook.uid}").status_code == 204
     assert api.get(f"webhooks/{hook.uid}").status_code == 404
+    monkeypatch.setattr(Webhooks, "get_object", lambda _view: hook)  # as if it were deleted in this very moment
+    assert problem(api.patch(f"webhooks/{hook.uid}", {"paused": True})) == (404, "not-found")
     assert Event.objects.filter(partner=hooks.partner, name="webhook.deleted").count() == 1
 
 

@@ -251,7 +251,8 @@ def test_gone_pauses_at_once(hooks, receiver):
     assert (hook.state, hook.paused_reason) == ("paused", "gone")
 
 
-def test_a_slow_endpoint_holds_up_no_other(hooks, receiver):
+def test_a_slow_endpoint_holds_up_no_other(hooks, receiver, monkeypatch):
+    monkeypatch.setattr(posting, "TIMEOUT_S", 60)
     with running() as other:
         hooks.proven()
         hooks.make(url=other.url)
@@ -262,7 +263,7 @@ def test_a_slow_endpoint_holds_up_no_other(hooks, receiver):
         all_there, waited = Flag(), []
 
         def wait_for_the_other(_to):
-            waited.append(all_there.wait(4))
+            waited.append(all_there.wait(30))
 
         def answer(to):
             to.send_response(204)
@@ -426,18 +427,18 @@ def test_a_cursor_never_passes_an_event_that_is_still_to_come(hooks, receiver):
         with transaction.atomic():
             hooks.happen()
             recorded_first.set()
-            may_commit.wait(10)
+            may_commit.wait(60)
         connection.close()
 
     def quickly():
-        recorded_first.wait(10)
+        recorded_first.wait(60)
         hooks.happen()
         connection.close()
 
     threads = [Thread(target=slowly), Thread(target=quickly)]
     for thread in threads:
         thread.start()
-    recorded_first.wait(10)
+    recorded_first.wait(60)
     if connection.vendor == "postgresql":  # SQLite has one writer, and the round would wait for it
         assert hooks.go_round() == 0
     may_commit.set()
