@@ -25,6 +25,7 @@ from gateways.admin.base import PartnerAdmin
 from gateways.admin.revealing import Revealing
 from gateways.models import Client, Event, GatewayGrant, IdempotentRequest, Partner
 from gateways.oauth import clients, grants, scopes
+from gateways.rest import versions
 
 _KINDS = {
     Client.Purpose.SERVICE: "The partner's own backend",
@@ -85,12 +86,17 @@ class ClientForm(_Allowed):
 
 
 class ChangeForm(_Allowed):
+    api_version = forms.ChoiceField(
+        label="Version of the API", choices=lambda: [(version, version) for version in versions.VERSIONS],
+        widget=UnfoldAdminSelectWidget, help_text="What it gets unless a request asks for another.",
+    )  # fmt: skip
+
     def __init__(self, data: Any, *, request: HttpRequest, rows: Any) -> None:
         super().__init__(data, request=request, rows=rows)
         (client,) = rows
         self.initial = {
             "name": client.name, "allowed_scopes": client.allowed_scopes,
-            "requests_per_minute": client.requests_per_minute,
+            "requests_per_minute": client.requests_per_minute, "api_version": client.api_version,
             "redirect_uris": "\n".join(client.redirect_uris.split()),
         }  # fmt: skip
         most, offered = scopes.most(client), self.fields["allowed_scopes"]

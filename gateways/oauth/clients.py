@@ -82,17 +82,23 @@ def change(
     by: By,
     now: datetime,
     redirect_uris: Collection[str] = (),
+    api_version: str = "",
 ) -> None:
-    """Allow a client more or less, also to the tokens it has. Raises ValidationError."""
+    """Allow a client more or less, also to the tokens it has. Raises ValidationError.
+
+    `api_version` moves it to another version of the API; empty, it keeps the one it has.
+    """
     client = _locked(client)
     client.name, client.requests_per_minute = name, requests_per_minute
     client.allowed_scopes = _checked(allowed_scopes, scopes.most(client))
     client.redirect_uris = _redirects(client.partner, redirect_uris) if client.acts_for_homeowners else ""
+    client.api_version = _version(api_version or client.api_version)
     client.full_clean()
     client.save()
     _record(
         client, events.CLIENT_CHANGED, by, now, called=name, scopes=client.allowed_scopes,
         redirect_uris=client.redirect_uris.split(), requests_per_minute=requests_per_minute,
+        api_version=client.api_version,
     )  # fmt: skip
 
 
@@ -158,6 +164,13 @@ def _redirects(partner: Partner, uris: Collection[str]) -> str:
             msg = f"{uri} has to begin with https://; only in the sandbox, and to localhost, http:// will do."
             raise ValidationError({"redirect_uris": msg})
     return " ".join(known)
+
+
+def _version(asked: str) -> str:
+    if asked not in versions.VERSIONS:
+        msg = f"There is no version {asked} of the API; there are {', '.join(versions.VERSIONS)}."
+        raise ValidationError({"api_version": msg})
+    return asked
 
 
 def _checked(asked: Collection[str], most: frozenset[str]) -> list[str]:

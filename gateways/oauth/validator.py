@@ -12,7 +12,7 @@ from typing import Any
 from oauth2_provider.models import get_grant_model, get_refresh_token_model
 from oauth2_provider.oauth2_validators import OAuth2Validator
 
-from gateways.oauth import clients, grants, scopes
+from gateways.oauth import clients, grants, limits, scopes
 
 
 class Validator(OAuth2Validator):
@@ -47,6 +47,11 @@ class Validator(OAuth2Validator):
         """Return what a refresh token is still good for: less, where its homeowner or partner allows less by now."""
         before = super().get_original_scopes(refresh_token, request, *args, **kwargs)
         return [scope for scope in before.split() if scope in self._agreed(request)]
+
+    def save_bearer_token(self, token: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Keep the tokens that a client gets. Raises TooOften before anything is used up: it can ask again later."""
+        limits.count_client(request.client)
+        return super().save_bearer_token(token, request, *args, **kwargs)
 
     def _agreed(self, request: Any) -> frozenset[str]:
         return grants.scopes_of(client=request.client, user=request.user) & set(scopes.allowed(request.client))

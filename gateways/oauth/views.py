@@ -16,7 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
-from gateways.oauth import scopes, tokens
+from gateways.oauth import limits, scopes, tokens
 from gateways.oauth.server import GRANT_TYPES, core
 
 _BY_SECRET = ["client_secret_basic", "client_secret_post"]
@@ -88,6 +88,7 @@ def _introspect(request: HttpRequest) -> HttpResponse:
     client = core().client_of(request)
     if client is None:
         return JsonResponse({"error": "invalid_client"}, status=401)
+    limits.count_client(client)
     given = request.POST.get("token", "")
     if not given:
         missing = {"error": "invalid_request", "error_description": "Missing token parameter."}
@@ -113,10 +114,22 @@ def _answer(request: HttpRequest, respond: Callable[[HttpRequest], HttpResponse]
     if trouble := _trouble(request):
         response: HttpResponse = JsonResponse({"error": "invalid_request", "error_description": trouble}, status=400)
     else:
-        response = respond(request)
+        response = _in_limits(request, respond)
     response["Cache-Control"], response["Pragma"] = "no-store", "no-cache"
     if response.status_code == 401:
         response["WWW-Authenticate"] = 'Basic realm="oauth"'
+    return response
+
+
+def _in_limits(request: HttpRequest, respond: Callable[[HttpRequest], HttpResponse]) -> HttpResponse:
+    try:
+        limits.check_address(request)
+        response = respond(request)
+    except limits.TooOften as error:
+        kind = "application/json"
+        return HttpResponse(error.json, status=error.status_code, headers=error.headers, content_type=kind)
+    if response.status_code in {400, 401}:
+        limits.note_wrong(request)
     return response
 
 

@@ -18,6 +18,18 @@ from gateways.oauth.tokens import Caller
 _WINDOW_S = 60
 
 
+def count(what: str, *, more: int = 1) -> tuple[int, float]:
+    """Count what happens in this minute; return how often it has by now, and how many seconds are left of it."""
+    now = time.time()
+    key = f"rate:{what}:{int(now // _WINDOW_S)}"
+    cache.add(key, 0, _WINDOW_S)
+    try:
+        used = cache.incr(key, more)
+    except ValueError:  # it ended between the two
+        used = more
+    return used, _WINDOW_S - now % _WINDOW_S
+
+
 class PerClient(BaseThrottle):
     """Counts requests of a client in windows of a minute, whichever address they come from."""
 
@@ -28,14 +40,7 @@ class PerClient(BaseThrottle):
         limit, who = self.limit_of(request)
         if not who:
             return True
-        now = time.time()
-        key = f"rate:{self.name}:{who}:{int(now // _WINDOW_S)}"
-        cache.add(key, 0, _WINDOW_S)
-        try:
-            used = cache.incr(key)
-        except ValueError:  # it ended between the two
-            used = 1
-        left_s = _WINDOW_S - now % _WINDOW_S
+        used, left_s = count(f"{self.name}:{who}")
         view.limit_headers = {
             "RateLimit-Policy": f'"{self.name}";q={limit};w={_WINDOW_S}',
             "RateLimit": f'"{self.name}";r={max(limit - used, 0)};t={round(left_s)}',

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from gateways.models import Client, Event, GatewayGrant
 from gateways.oauth import clients
+from gateways.rest import versions
 from tests import factories
 from tests.admin.pages import act, address, chosen, listed, told
 from tests.admin.test_secrets import set_up_factor
@@ -23,7 +24,10 @@ BACKEND = {
     "kind": "service", "name": "Our backend", "allowed_scopes": ["gateways:read"], "requests_per_minute": 60,
     "redirect_uris": "",
 }  # fmt: skip
-APP = BACKEND | {"kind": "app", "name": "Our app", "redirect_uris": "https://app.example/a\nhttps://app.example/b"}
+APP = BACKEND | {
+    "kind": "app", "name": "Our app", "redirect_uris": "https://app.example/a\nhttps://app.example/b",
+    "api_version": versions.LATEST,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -113,16 +117,21 @@ def test_an_owner_makes_no_client_for_another_partner(trusted: Browser, fleet: A
     assert "partner" in page.context["form"].errors
 
 
-def test_an_owner_changes_what_a_client_may_and_it_is_written_down(trusted: Browser, fleet: Any) -> None:
+def test_an_owner_changes_what_a_client_may_and_it_is_written_down(
+    trusted: Browser, fleet: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(versions, "VERSIONS", (versions.LATEST, "2027-03-01"))
     page = trusted.post(address(Client, "changelist"), chosen("change", fleet.app))
     form = page.context["form"]
     assert form["redirect_uris"].value() == "https://app.example/done"
     assert "webhooks:write" not in dict(form.fields["allowed_scopes"].choices)
-    answers = {**APP, "allowed_scopes": ["gateways:read", "telemetry:read"]}
+    assert form["api_version"].value() == versions.LATEST
+    answers = {**APP, "allowed_scopes": ["gateways:read", "telemetry:read"], "api_version": "2027-03-01"}
     assert change(trusted, fleet.app, **answers) == ["1 client changed."]
     fleet.app.refresh_from_db()
     assert (fleet.app.name, fleet.app.requests_per_minute) == ("Our app", 60)
     event = Event.objects.get(name="client.changed")
+    assert event.data["api_version"] == fleet.app.api_version == "2027-03-01"
     assert event.data["scopes"] == fleet.app.allowed_scopes == ["gateways:read", "telemetry:read"]
 
 

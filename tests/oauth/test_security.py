@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.conf import settings as live_settings
 from django.core import checks
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test import Client as Browser
@@ -18,7 +19,7 @@ from django.utils import timezone
 from oauth2_provider.models import AccessToken, RefreshToken
 
 from gateways.models import Client, GatewayGrant
-from gateways.oauth import grants, scopes
+from gateways.oauth import grants, limits, scopes
 from tests import factories
 from tests.api.calling import Api
 from tests.oauth.world import BACK, CHALLENGE, VERIFIER, answer, make_app, post, seen
@@ -309,6 +310,32 @@ def test_a_confidential_app_cannot_do_without_its_secret(world):
 def test_a_secret_cannot_be_guessed(world):
     assert len(world.secret) == 128
     assert len(make_app(world.partner, name="Another")[1]) == 128
+
+
+@pytest.mark.parametrize("page", ["token", "introspect", "revoke_token"])
+def test_an_address_that_guesses_has_to_wait_and_nobody_else(world, page, standing_clock, monkeypatch):
+    monkeypatch.setattr(limits, "_MOST_WRONG", 3)
+    backend, secret = world.backend()
+    ask = {"grant_type": "client_credentials", "token": "x"}
+    assert [post(page, ask, (backend.client_id, "guess")).status_code for _ in range(3)] == [401] * 3
+    refused = post(page, ask, (backend.client_id, secret))
+    assert (refused.status_code, refused.json()["error"]) == (429, "temporarily_unavailable")
+    assert 1 <= int(refused["Retry-After"]) <= 60
+    assert refused["Cache-Control"] == "no-store"
+    elsewhere = Browser(REMOTE_ADDR="192.0.2.7")
+    own = {"client_id": backend.client_id, "client_secret": secret}
+    assert elsewhere.post(f"/oauth/{page}/", ask | own).status_code == 200
+
+
+def test_a_client_gets_as_many_tokens_a_minute_as_it_may_ask_questions(world, standing_clock):
+    given = world.tokens()
+    Client.objects.update(requests_per_minute=1)
+    refused = world.refresh(given["refresh_token"])
+    assert (refused.status_code, refused.json()["error"]) == (429, "temporarily_unavailable")
+    assert 1 <= int(refused["Retry-After"]) <= 60
+    assert post("introspect", {"token": "x"}, (world.app.client_id, world.secret)).status_code == 429
+    cache.clear()  # a minute later
+    assert world.refresh(given["refresh_token"]).status_code == 200  # it was not used up
 
 
 # --- 2.6, 4.4: metadata, mix-up ---------------------------------------------------------------------------------------
