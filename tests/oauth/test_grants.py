@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection, transaction
 from django.utils import timezone
 from oauth2_provider.models import AccessToken, RefreshToken
 
@@ -17,6 +18,9 @@ from ingest import pruning
 from ingest.readings import Kind
 from tests import factories
 from tests.api.calling import Api
+from tests.factories import NOW
+from tests.gateways.lives import BY
+from tests.gateways.test_together import at_once
 from tests.oauth.world import answer, make_app, post, seen
 
 pytestmark = pytest.mark.django_db
@@ -237,6 +241,24 @@ def test_a_home_that_is_given_away_or_released_is_out_of_reach(world, change):
         setattr(world.villa, name, value)
     world.villa.save()
     assert seen(token) == {world.cabin.serial}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_homeowner_agrees_while_an_owner_changes_the_app(world, monkeypatch):
+    """A grant refers to the client: if it had to wait for the client's row, each would wait for the other."""
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    # The log comes last, and takes the partner's lock, which she needs first.
+    monkeypatch.setattr(clients, "_record", lambda *_, **__: None)
+
+    def agree() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")
+        grants.give(user=world.anna, client=world.app, gateways=[world.villa], scopes=["gateways:read"], now=NOW)
+
+    with transaction.atomic():
+        clients.renew_secret(client=world.app, **BY)
+        assert at_once(agree) == [None]
 
 
 def test_a_secret_that_was_renewed_is_the_only_one(world):
