@@ -51,6 +51,7 @@ def connect(  # noqa: PLR0913  all there is to say of an account, by keyword
     It is pulled at once, unless the vendor has yet to approve it. Raises AlreadyConnected, ValidationError.
     """
     _check_given(partner, vendor, secrets, credential)
+    events.lock(partner.pk)  # else two with the same account could both find that it is nowhere yet
     connection = Connection(
         partner=partner, vendor=vendor, label=label, credential=credential, owner=owner, next_pull_at=now,
         scheme=_used_scheme(vendor, credential.scheme if credential else scheme),
@@ -81,6 +82,7 @@ def reconnect(
     for the consent of another account.
     """
     connection = Connection.objects.select_for_update(of=("self",)).select_related("partner").get(pk=connection.pk)
+    events.lock(connection.partner_id)
     before = connection.account
     _check_given(connection.partner, connection.vendor, secrets, credential)
     connection.credential = credential
@@ -257,7 +259,7 @@ def _check_given(
         raise ValidationError(msg)
     if credential and (credential.partner_id, credential.vendor) != (partner.pk, vendor):
         msg = "This credential belongs to another partner or vendor."
-        raise ValidationError(msg)
+        raise ValidationError({"credential": msg})
 
 
 def _take_what_is_given(

@@ -19,7 +19,7 @@ def seal(row: VendorCredential | Connection, secrets: Mapping[str, str]) -> None
     missing = [field.label for field in wanted if not secrets.get(field.name, "").strip()]
     if missing:
         msg = f"Fill in: {', '.join(missing)}."
-        raise ValidationError(msg)
+        raise ValidationError({"secrets": msg})
     plain = {field.name: secrets[field.name].strip() for field in wanted}
     _field_of(row).seal(row, orjson.dumps(plain).decode())
     if isinstance(row, Connection):

@@ -25,7 +25,7 @@ def try_secrets(row: VendorCredential | Connection, secrets: Mapping[str, str], 
     asked = [field.name for field in vendors.scheme_of(row.vendor, row.scheme).fields]
     if unknown := set(secrets) - set(asked):
         msg = f"There is no {', '.join(sorted(unknown))} here, but {', '.join(asked)}."
-        raise ValidationError(msg)
+        raise ValidationError({"secrets": msg})
     sealing.seal(row, secrets)
     if vendors.is_used(row.vendor, row.scheme):
         connections.test_credentials(row, clock=clock)

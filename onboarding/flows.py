@@ -43,7 +43,10 @@ def create_flow(  # noqa: PLR0913  all there is to say of a flow, by keyword
 
     `language` is that of our own pages; empty: the browser's. Raises ValidationError.
     """
-    check_redirect_uri(redirect_uri, partner)
+    try:
+        check_redirect_uri(redirect_uri, partner)
+    except ValidationError as error:
+        raise ValidationError({"redirect_uri": error.messages}) from error
     _check_vendors(vendors, partner)
     _check_scopes(purposes, kinds, language)
     enrollments.gateway_type_of(partner)
@@ -100,17 +103,17 @@ def check_redirect_uri(uri: str, partner: Partner) -> None:
 def _check_vendors(chosen: Mapping[str, VendorCredential | None], partner: Partner) -> None:
     if not chosen:
         msg = "Choose at least one vendor."
-        raise ValidationError(msg)
+        raise ValidationError({"vendors": msg})
     for slug, credential in chosen.items():
         try:
             fits = _fits(slug, credential, partner)
         except VendorUnsupported as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError({"vendors": str(error)}) from error
         if not fits:
             msg = (
                 f"{vendors.adapter_class(slug).label}: choose an application of this partner for homeowners' consents."
             )
-            raise ValidationError(msg)
+            raise ValidationError({"vendors": msg})
 
 
 def _fits(slug: str, credential: VendorCredential | None, partner: Partner) -> bool:
@@ -123,13 +126,13 @@ def _fits(slug: str, credential: VendorCredential | None, partner: Partner) -> b
 def _check_scopes(purposes: Collection[str], kinds: Collection[str], language: str) -> None:
     if not purposes or set(purposes) - set(Consent.Purpose.values):
         msg = f"Choose what the readings are for: {', '.join(Consent.Purpose.values)}."
-        raise ValidationError(msg)
+        raise ValidationError({"purposes": msg})
     if not kinds or set(kinds) - set(Kind):
         msg = f"Choose what is shared: {', '.join(Kind)}."
-        raise ValidationError(msg)
+        raise ValidationError({"kinds": msg})
     if language and language not in dict(settings.LANGUAGES):
         msg = f"There are pages in {', '.join(dict(settings.LANGUAGES))}."
-        raise ValidationError(msg)
+        raise ValidationError({"language": msg})
 
 
 def _record(flow: JoinFlow, name: str, by: By, now: datetime, **data: object) -> None:

@@ -42,5 +42,6 @@ def validated(row: ModelT) -> ModelT:
     return row
 
 
-def refuse(message: str) -> NoReturn:
-    raise ValidationError(message)
+def refuse(message: str, *, field: str = "") -> NoReturn:
+    """Raise ValidationError; `field` names the argument that is at fault, if it is one alone."""
+    raise ValidationError({field: message} if field else message)

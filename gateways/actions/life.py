@@ -6,11 +6,13 @@ waits for SEN to bind it, a position set early counts as soon as the gateway is 
 
 from __future__ import annotations
 
+import re
 import secrets
 from datetime import datetime
 from decimal import Decimal
 
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -18,6 +20,7 @@ from gateways import events, wallets
 from gateways.actions import base, keys
 from gateways.events import By
 from gateways.models import Coordinates, Gateway, GatewayKey, GatewayType, Partner, Wallet
+from gateways.models.gateway import PREFIX_PATTERN
 
 _Status = Gateway.Status
 _GLOBAL = GatewayType.KeyStrategy.GLOBAL
@@ -38,6 +41,8 @@ def create_gateway_type(
 
     With `key_strategy="global"` it gets its key, which signs once SEN has it.
     """
+    if not re.fullmatch(PREFIX_PATTERN, prefix):
+        base.refuse("A prefix is up to 47 letters, digits, _ and -, and does not begin with -.", field="prefix")
     events.lock(partner.pk)
     gateway_type = base.validated(GatewayType(partner=partner, name=name, prefix=prefix, **jwt_fields))
     gateway_type.save()
@@ -69,7 +74,7 @@ def create_gateway(
     base.begin(gateway_type)
     serial = serial or f"{gateway_type.prefix}-{secrets.token_hex(8)}"
     if serial.rpartition("-")[0] != gateway_type.prefix:
-        base.refuse(f"The id of a gateway of this type is {gateway_type.prefix}- and 16 hex digits.")
+        base.refuse(f"The id of a gateway of this type is {gateway_type.prefix}- and 16 hex digits.", field="serial")
     gateway = Gateway(gateway_type=gateway_type, partner=gateway_type.partner, serial=serial, name=name, owner=owner)
     base.validated(gateway).save()
     base.record(gateway, events.GATEWAY_CREATED, by, now)
@@ -106,7 +111,11 @@ def bind_wallet(*, gateway: Gateway, address: str, by: By, now: datetime, proven
     """Name the wallet that rewards go to, until inception makes it final; `proven` if its holder signed for it."""
     advice = "Its wallet is final. For another wallet release it and create a new gateway."
     base.begin_with(gateway, _Status.CREATED, _Status.REGISTERED, otherwise=advice)
-    wallet, _created = Wallet.objects.get_or_create(partner=gateway.partner, address=wallets.parse_address(address))
+    try:
+        address = wallets.parse_address(address)
+    except ValidationError as error:
+        raise ValidationError({"address": error.messages}) from error
+    wallet, _created = Wallet.objects.get_or_create(partner=gateway.partner, address=address)
     if proven and wallet.proven_at is None:
         wallet.proven_at = now
         wallet.save()
@@ -161,7 +170,7 @@ def locate_gateway(
     advice = "Create a new gateway for this home."
     base.begin_with(gateway, *(status for status in _Status if status != _Status.RELEASED), otherwise=advice)
     place = gateway.coordinates or Coordinates()
-    place.latitude, place.longitude = _degrees(latitude, 90), _degrees(longitude, 180)
+    place.latitude, place.longitude = _degrees("latitude", latitude, 90), _degrees("longitude", longitude, 180)
     place.source, place.consented_at = source, consented_at
     base.validated(place).save()
     gateway.coordinates = place
@@ -214,7 +223,8 @@ def _change_status(gateway: Gateway, status: Gateway.Status, name: str, by: By, 
     return gateway
 
 
-def _degrees(value: Decimal, limit: int) -> Decimal:
+def _degrees(field: str, value: Decimal, limit: int) -> Decimal:
     if not value.is_finite() or abs(value) > limit:
-        base.refuse(_("Latitude lies between -90 and 90 degrees, longitude between -180 and 180: were they swapped?"))
+        msg = _("Latitude lies between -90 and 90 degrees, longitude between -180 and 180: were they swapped?")
+        base.refuse(msg, field=field)
     return round(value, 6)

@@ -161,6 +161,9 @@ def handler(error: Exception, context: Mapping[str, Any]) -> Response:
         problem = unexpected()
     elif problem.status >= 500 and problem.fault == Fault.US:  # a vendor's outage is no fault of the code
         log.error("the API failed", view=type(context["view"]).__name__, problem=problem.slug, exc_info=error)
+    elif isinstance(error, ModelError):
+        said = context["view"].names_of_body()
+        problem.errors = [{**one, "field": said.get(one["field"], one["field"])} for one in problem.errors]
     return Response(problem.document(), status=problem.status, headers=problem.headers, content_type=CONTENT_TYPE)
 
 

@@ -96,6 +96,11 @@ class Endpoint(GenericViewSet[Any]):
         checked: dict[str, Any] = given.validated_data
         return checked
 
+    def names_of_body(self) -> dict[str, str]:
+        """Return what the request's body calls things, by the names that actions have for them."""
+        body = self.bodies.get(self.action or "")
+        return {field.source: name for name, field in body().fields.items()} if body else {}
+
     def document(self, row: Any) -> dict[str, Any]:
         """Return a row as the answer shows it."""
         shown: dict[str, Any] = self.get_serializer(row).data

@@ -192,5 +192,5 @@ def _form_field(field: Field, *, required: bool) -> forms.CharField:
 
 def _not_accepted(error: Exception) -> ValidationError:
     if isinstance(error, ValidationError):
-        return error
+        return ValidationError(error.messages)
     return ValidationError(f"The vendor does not accept this: {error}. {getattr(error, 'next_step', '')}".strip())

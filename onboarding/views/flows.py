@@ -135,7 +135,7 @@ def _answer(request: HttpRequest, trip: JoinSession) -> HttpResponse:
             count_try(f"address:{_address(request)}", _MOST_TRIES)
             connection = key_trips.arrive(session=trip, keys=form.cleaned_data, clock=timezone.now)
         except ValidationError as error:
-            form.add_error(None, error)
+            form.add_error(None, error.messages)
         except (VendorError, VaultError) as error:
             form.add_error(None, said(error, trip.vendor))
         else:

@@ -88,7 +88,7 @@ class StepView(ABC, View):
                 messages.info(request, " ".join(error.messages))
                 return redirect("join_welcome", slug)
             except ValidationError as error:
-                form.add_error(None, error)
+                form.add_error(None, error.messages)
             else:
                 return redirect(self.next_url(slug))
         return self.show(form, status=422)

@@ -80,7 +80,7 @@ def _by_keys(request: HttpRequest, connection: Connection, scheme: AuthScheme) -
         except (VendorError, VaultError, linking.LinkRefused) as error:
             form.add_error(None, connect.said(error, connection.vendor))
         except ValidationError as error:
-            form.add_error(None, error)
+            form.add_error(None, error.messages)
         else:
             messages.success(request, _("%s is connected again.") % connection.get_vendor_display())
             return redirect("home")

@@ -106,7 +106,7 @@ def renew_secret(
     """
     if not timedelta() <= previous_valid <= LONGEST_PREVIOUS_VALID:
         msg = f"The previous secret is valid for up to {LONGEST_PREVIOUS_VALID.days} days."
-        raise ValidationError(msg)
+        raise ValidationError({"previous_valid": msg})
     row = _locked(endpoint)
     row.previous_secret, row.previous_until = "", None
     if previous_valid:
@@ -135,7 +135,7 @@ def replay(
     assert target is not None  # noqa: S101  one of the two was given
     if target > row.cursor:
         msg = f"It has had the events up to {row.cursor} and is only set back: else events would be left out."
-        raise ValidationError(msg)
+        raise ValidationError({"after" if since is None else "since": msg})
     row.cursor = target
     deliveries.withdraw(row, now=now)
     row.save(update_fields=deliveries.PROGRESS)
@@ -166,7 +166,7 @@ def _give_secret(endpoint: WebhookEndpoint, secret: str) -> str:
     """Seal a secret into a webhook (unsaved), and return it. Raises ValidationError."""
     if secret and not _SECRET.fullmatch(secret):
         msg = "A secret is 24 to 256 printable ASCII characters without blanks."
-        raise ValidationError(msg)
+        raise ValidationError({"secret": msg})
     secret = secret or secrets.token_urlsafe(32)
     sealed_field(WebhookEndpoint, "secret").seal(endpoint, secret)
     return secret
@@ -188,7 +188,7 @@ def _checked(names: Collection[str]) -> list[str]:
     if not names or (unknown := set(names) - events.NAMES.keys()):
         wrong = f", not {', '.join(sorted(unknown))}" if names else ""
         msg = f"Name events exactly, or say * alone for all of them{wrong}."
-        raise ValidationError(msg)
+        raise ValidationError({"names": msg})
     return [name for name in events.NAMES if name in names]
 
 
