@@ -22,7 +22,7 @@ def at_once(*calls: Callable[[], object]) -> list[BaseException | None]:
     raised: list[BaseException | None] = [None] * len(calls)
 
     def run(number: int) -> None:
-        start.wait(timeout=10)
+        start.wait(timeout=60)
         try:
             calls[number]()
         except Exception as error:  # noqa: BLE001  it is handed to the test

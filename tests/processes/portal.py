@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from ingest.models import GatewayQueue, Message
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,7 +30,7 @@ class Portal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.url = f"http://127.0.0.1:{_free_port()}"
+        self.url = f"http://127.0.0.1:{free_port()}"
         self._children: list[subprocess.Popen[bytes]] = []
         self._env = {
             **os.environ,
@@ -189,12 +189,6 @@ def _answers(path: Path) -> bool:
     with contextlib.suppress(redis.ConnectionError):
         return bool(redis.Redis(unix_socket_path=str(path)).ping())
     return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _database_url() -> str:

@@ -54,7 +54,7 @@ def assert_all_in_ledger(portal: Portal, gateways: list[Gateway]) -> None:
 def test_a_worker_killed_after_sen_accepted_and_before_it_was_recorded_loses_and_doubles_nothing(portal):
     gateways = homes(3, 60)
     # SEN takes the message, and its answer hangs: the worker dies not knowing.
-    portal.fault("sen", path="/gw/data", after=True, delay_s=4, times=3)
+    portal.fault("sen", path="/gw/data", after=True, delay_s=60, times=3)
     worker = portal.start_worker()
     portal.start_beat()
     wait_for(lambda: portal.sen("ledger")["points"] >= 30, "SEN accepting three messages", portal=portal)

@@ -15,15 +15,11 @@ import pytest
 import requests
 
 from onboarding import dotenv
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.once, pytest.mark.timeout(180)]
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 class Machine:

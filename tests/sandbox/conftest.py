@@ -17,6 +17,7 @@ from sandbox.clock import Clock
 from sandbox.sen import Sen
 from sandbox.server import Server, World
 from sandbox.state import State
+from tests.ports import free_port
 from tests.sandbox.partner import GATEWAY, NOW_MS, Signer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,8 +79,7 @@ class Process:
     """`python -m sandbox` as people start it."""
 
     def __init__(self, *options: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = [sys.executable, "-m", "sandbox", "--port", str(self.port), *options]
         self.process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
@@ -88,7 +88,8 @@ class Process:
         self._wait()
 
     def _wait(self) -> None:
-        for _ in range(200):
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
             assert self.process.poll() is None, (
                 f"the sandbox ended: {self.process.stderr and self.process.stderr.read()}"
             )
@@ -96,13 +97,13 @@ class Process:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.05)
-        pytest.fail("the sandbox did not begin to listen within 10 s")
+        pytest.fail("the sandbox did not begin to listen within a minute")
 
     def post(self, path: str, **options: Any) -> requests.Response:
-        return self.http.post(self.url + path, **{"timeout": 10, **options})
+        return self.http.post(self.url + path, **{"timeout": 60, **options})
 
     def get(self, path: str) -> Any:
-        response = self.http.get(self.url + path, timeout=10)
+        response = self.http.get(self.url + path, timeout=60)
         response.raise_for_status()
         return response.json()
 
@@ -110,7 +111,7 @@ class Process:
         """End the process and return what it wrote to stderr."""
         self.http.close()
         self.process.terminate()
-        _, errors = self.process.communicate(timeout=10)
+        _, errors = self.process.communicate(timeout=60)
         return errors
 
 

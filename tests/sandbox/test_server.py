@@ -46,6 +46,13 @@ def receipts(sandbox: Process) -> list[int]:
     return [point["receipts"] for point in sandbox.get("/sen/__admin/points")["points"]]
 
 
+def assert_received_once(sandbox: Process) -> None:
+    deadline = time.monotonic() + 60
+    while not receipts(sandbox) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert receipts(sandbox) == [1]
+
+
 def test_a_status_with_headers_and_body_comes_as_often_as_ordered(sandbox: Process, jwt: str) -> None:
     order(sandbox, status=429, headers={"Retry-After": "7"}, body="slow down", times=2)
     for _ in range(2):
@@ -63,23 +70,18 @@ def test_junk_comes_with_200(sandbox: Process, jwt: str) -> None:
 
 
 def test_a_delay_outlasts_an_impatient_client_and_the_answer_comes_to_nobody(sandbox: Process, jwt: str) -> None:
-    order(sandbox, delay_s=0.6)
+    order(sandbox, delay_s=1.5)
     with pytest.raises(requests.ReadTimeout):
-        sandbox.post(DATA, data=jwt, timeout=0.2)
+        sandbox.post(DATA, data=jwt, timeout=(60, 0.1))
     assert receipts(sandbox) == []
-    deadline = time.monotonic() + 5
-    while not receipts(sandbox) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert receipts(sandbox) == [1]
+    assert_received_once(sandbox)
 
 
 def test_a_delay_does_not_hold_up_others(sandbox: Process, jwt: str) -> None:
-    order(sandbox, delay_s=3, path="/gw")
+    order(sandbox, delay_s=30, path="/gw")
     with pytest.raises(requests.ReadTimeout):
-        sandbox.post(DATA, data=jwt, timeout=0.1)
-    before = time.monotonic()
-    assert sandbox.post(DATA, data=jwt).status_code == 200
-    assert time.monotonic() - before < 2
+        sandbox.post(DATA, data=jwt, timeout=(60, 0.5))
+    assert sandbox.post(DATA, data=jwt, timeout=20).status_code == 200
 
 
 def test_a_reset_is_a_reset_and_nothing_was_done(sandbox: Process, jwt: str) -> None:
@@ -95,10 +97,10 @@ def test_a_reset_is_a_reset_and_nothing_was_done(sandbox: Process, jwt: str) -> 
 def test_after_the_work_only_the_answer_is_lost(sandbox: Process, jwt: str, fault: dict[str, Any]) -> None:
     order(sandbox, after=True, **fault)
     try:
-        assert sandbox.post(DATA, data=jwt, timeout=0.5).status_code >= 500
+        assert sandbox.post(DATA, data=jwt, timeout=(60, fault.get("delay_s", 60) / 2)).status_code >= 500
     except (requests.ConnectionError, requests.ReadTimeout):
         assert fault.keys() & {"reset", "delay_s"}
-    assert receipts(sandbox) == [1]
+    assert_received_once(sandbox)
     assert sandbox.post(DATA, data=jwt).status_code == 200
     assert receipts(sandbox) == [2]
     assert sandbox.get("/sen/__admin/ledger")["conflicts"] == 0
