@@ -68,5 +68,10 @@ def problem(answer: Any) -> tuple[int, str]:
     return answer.status_code, answer.json()["type"].rpartition("#")[2]
 
 
+def fields(answer: Any) -> list[str]:
+    """The parameters or members that a problem document names."""
+    return [error["field"] for error in answer.json().get("errors", ())]
+
+
 def _whole(path: str) -> str:
     return path if path.startswith("/") else f"/api/v1/{path}"

@@ -10,7 +10,7 @@ from ingest import connections, credentials
 from ingest.models import Connection, VendorCredential
 from tests import factories
 from tests.api.asking import fault
-from tests.api.calling import backend, problem
+from tests.api.calling import backend, fields, problem
 from tests.clouds import clouds, running_clouds
 from tests.factories import NOW
 
@@ -92,6 +92,7 @@ def test_what_cannot_be_kept_is_refused_without_repeating_it(api, wrong, expecte
     refused = api.post("vendor-credentials", {**TESLA, **wrong})
     assert refused.status_code == expected, refused.content
     assert words in refused.json()["detail"]
+    assert all(field.startswith(tuple(wrong)) for field in fields(refused))
     assert "S3CRET-tesla" not in refused.content.decode()
     assert not VendorCredential.objects.exists()
 

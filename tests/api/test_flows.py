@@ -10,7 +10,7 @@ from gateways.models import Event
 from onboarding import flows
 from onboarding.models import JoinFlow
 from tests import factories
-from tests.api.calling import backend
+from tests.api.calling import backend, fields
 from tests.onboarding.flows.walk import Site, application
 
 pytestmark = pytest.mark.django_db
@@ -69,7 +69,7 @@ def test_what_a_flow_cannot_say_is_named(api, site, change, field):
 
 def test_what_the_rules_of_flows_refuse_is_told_in_their_words(api, site):
     refused = api.post("join-flows", wanted(site, redirect_uri="https://partner.example/done#top"))
-    assert refused.status_code == 422
+    assert (refused.status_code, fields(refused)) == (422, ["redirect_uri"])
     assert "one exact address" in refused.json()["detail"]
     assert JoinFlow.objects.count() == 1
 

@@ -15,7 +15,7 @@ from onboarding.api.webhooks import Webhooks
 from onboarding.models import WebhookEndpoint
 from onboarding.webhooks import deliveries
 from tests import factories
-from tests.api.calling import Api, backend, problem
+from tests.api.calling import Api, backend, fields, problem
 from tests.onboarding.webhooks.receiver import DOCUMENTED, SECRET
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ def api(hooks) -> Api:
 
 
 def errors(answer) -> tuple[int, list[str]]:
-    return answer.status_code, [error["field"] for error in answer.json().get("errors", ())]
+    return answer.status_code, fields(answer)
 
 
 # --- Make and change --------------------------------------------------------------------------------------------------
