@@ -26,6 +26,7 @@ urlpatterns = [
     path("oauth/", include("config.oauth")),
     path(".well-known/oauth-authorization-server", oauth.server_metadata),
     path(".well-known/oauth-protected-resource", oauth.resource_metadata),
+    re_path(rf"^\.well-known/oauth-protected-resource/gateways/(?P<gateway>{GATEWAY_ID})$", oauth.gateway_metadata),
     re_path(rf"^gateways/(?P<gateway>{GATEWAY_ID})/jwks\.json$", jwks_of_gateway, name="jwks"),
     path("", include("gateways.crypto_api")),
     # allauth asks nobody before it sets a first password, which all its other questions then take.

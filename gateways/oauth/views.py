@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -16,8 +16,10 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
+from gateways.models import Gateway
 from gateways.oauth import limits, scopes, tokens
 from gateways.oauth.server import GRANT_TYPES, core
+from gateways.rest.problems import Problem, plain_response
 
 _BY_SECRET = ["client_secret_basic", "client_secret_post"]
 
@@ -66,6 +68,8 @@ def server_metadata(_request: HttpRequest) -> HttpResponse:
         "introspection_endpoint_auth_methods_supported": _BY_SECRET,
         "authorization_response_iss_parameter_supported": True,
         "ui_locales_supported": [code for code, _name in settings.LANGUAGES],
+        "service_documentation": _documentation(),
+        "protected_resources": [settings.PUBLIC_URL],
     }
     return _for_everybody(document)
 
@@ -74,14 +78,18 @@ def server_metadata(_request: HttpRequest) -> HttpResponse:
 @cache_control(public=True, max_age=300)
 def resource_metadata(_request: HttpRequest) -> HttpResponse:
     """Describe the API as a protected resource (RFC 9728): who gives tokens for it, and where they go."""
-    document = {
-        "resource": settings.PUBLIC_URL,
-        "authorization_servers": [settings.PUBLIC_URL],
-        "scopes_supported": list(scopes.ALL),
-        "bearer_methods_supported": ["header"],
-        "resource_name": "Partner portal",
-    }
-    return _for_everybody(document)
+    return _for_everybody(_resource("", scopes.ALL, resource_name="Partner portal"))
+
+
+@require_GET
+@cache_control(public=True, max_age=300)
+def gateway_metadata(_request: HttpRequest, gateway: str) -> HttpResponse:
+    """Describe a gateway as a resource of its own (RFC 9728, 3.1): it signs, and has the keys that verify this."""
+    if not Gateway.objects.filter(serial=gateway).exists():
+        return plain_response(Problem("not-found", "There is no such gateway."))
+    keys = f"{settings.PUBLIC_URL}{reverse('jwks', args=[gateway])}"
+    signs = {"jwks_uri": keys, "resource_signing_alg_values_supported": ["ES256"]}
+    return _for_everybody(_resource(f"/gateways/{gateway}", (scopes.GATEWAY_IDENTITY, scopes.GATEWAY_SIGN), **signs))
 
 
 def _introspect(request: HttpRequest) -> HttpResponse:
@@ -143,6 +151,21 @@ def _trouble(request: HttpRequest) -> str:
     if repeated := [name for name, values in request.POST.lists() if len(values) > 1 and name != "resource"]:
         return f"Duplicate {', '.join(sorted(repeated))} parameter."
     return ""
+
+
+def _resource(path: str, takes: Iterable[str], **more: object) -> dict[str, Any]:
+    return {
+        "resource": f"{settings.PUBLIC_URL}{path}",
+        "authorization_servers": [settings.PUBLIC_URL],
+        "scopes_supported": list(takes),
+        "bearer_methods_supported": ["header"],
+        "resource_documentation": _documentation(),
+        **more,
+    }
+
+
+def _documentation() -> str:
+    return f"{settings.PUBLIC_URL}{reverse('api-docs')}"
 
 
 def _url(name: str) -> str:

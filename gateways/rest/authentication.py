@@ -17,6 +17,7 @@ from gateways.oauth.tokens import Caller, caller_of
 from gateways.rest.problems import Problem
 
 _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)  # RFC 6750, 2.1
+_GATEWAY = re.compile(r"/gateways/[A-Za-z0-9_-]{1,64}(?=/)")  # a resource of its own, which signs for itself
 
 
 class BearerToken(BaseAuthentication):
@@ -35,7 +36,8 @@ class BearerToken(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         failed = ', error="invalid_token"' if request.headers.get("Authorization") else ""
-        where = f"{settings.PUBLIC_URL}/.well-known/oauth-protected-resource"  # RFC 9728, 5.1: how to get a token
+        resource = of[0] if (of := _GATEWAY.match(request.path)) else ""
+        where = f"{settings.PUBLIC_URL}/.well-known/oauth-protected-resource{resource}"  # RFC 9728, 5.1
         return f'Bearer realm="api"{failed}, resource_metadata="{where}"'
 
 

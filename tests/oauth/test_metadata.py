@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from django.conf import settings as live
 from django.test import Client as Browser
 
 from gateways.oauth import scopes
+from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
@@ -34,6 +38,19 @@ def test_the_api_says_where_its_tokens_come_from(settings):
     told = Browser().get("/.well-known/oauth-protected-resource").json()
     assert told["resource"] == "https://portal.example"
     assert (told["authorization_servers"], told["bearer_methods_supported"]) == (["https://portal.example"], ["header"])
+
+
+def test_a_gateway_says_where_the_keys_are_that_it_signs_with(client):
+    gateway = factories.active_gateway()
+    challenge = client.get(f"/gateways/{gateway.serial}/api/crypto")["WWW-Authenticate"]
+    where = re.fullmatch(rf'Bearer realm="api", resource_metadata="{live.PUBLIC_URL}(.+)"', challenge)
+    told = client.get(where[1]).json()
+    assert told["resource"] == f"{live.PUBLIC_URL}/gateways/{gateway.serial}"
+    assert told["authorization_servers"] == [live.PUBLIC_URL]
+    assert told["scopes_supported"] == ["gateway:identity", "gateway:sign"]
+    keys = client.get(told["jwks_uri"].removeprefix(live.PUBLIC_URL)).json()["keys"]
+    assert [key["alg"] for key in keys] == told["resource_signing_alg_values_supported"] == ["ES256"]
+    assert client.get(where[1] + "0").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["token", "revoke_token", "introspect"])
