@@ -15,7 +15,6 @@ from urllib.parse import quote
 
 import redis
 import requests
-from django.conf import settings
 from django.db import connection as database
 from django.utils import timezone
 
@@ -37,6 +36,7 @@ class Portal:
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "ENV_FILE": os.devnull,
             "VAR_DIR": str(folder),
+            "TMPDIR": str(folder),  # else killed workers would leave theirs behind
             "DATABASE_URL": _database_url(),
             "SANDBOX_URL": self.url,
             "LOG_LEVEL": "WARNING",
@@ -207,7 +207,6 @@ def _database_url() -> str:
 def running(folder: Path, *sandbox_options: str) -> Iterator[Portal]:
     """A portal with broker and sandbox; workers and beat are started by the test."""
     portal = Portal(folder)
-    settings.SANDBOX_URL = portal.url
     try:
         portal.start_broker()
         portal.start_sandbox(*sandbox_options)

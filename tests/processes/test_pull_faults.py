@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from gateways.models import Event, Gateway
-from ingest import adapters, connections, discovery, sealing
+from ingest import adapters, connections, discovery, pull, sealing
 from ingest.models import Connection, PullRun, Reading
 from onboarding import actions
 from tests import factories
@@ -112,15 +112,16 @@ def test_a_key_the_vendor_refuses_stops_the_account_until_a_new_one_is_given(por
 
 def test_a_worker_killed_in_the_middle_of_a_pull_is_followed_by_another(portal):
     connection, gateway = solis_home()
-    portal.fault("solis", path=_DATA, times=1, delay_s=5)
+    portal.fault("solis", path=_DATA, times=1, delay_s=60)
     worker = portal.start_worker()
     portal.start_beat()
     wait_for(lambda: PullRun.objects.filter(system__isnull=False).exists(), "the pull to begin", portal=portal)
     portal.kill(worker)
+    # As if a minute had gone by.
+    Connection.objects.update(leased_until=timezone.now())
+    PullRun.objects.update(started_at=timezone.now() - 2 * pull.LEASE)
     portal.start_worker("second")
-    wait_for(
-        lambda: good_pull(connection) and nothing_waits(), "the pull by another worker", seconds=100, portal=portal
-    )
+    wait_for(lambda: good_pull(connection) and nothing_waits(), "the pull by another worker", portal=portal)
     wait_for(lambda: not PullRun.objects.filter(outcome="running").exists(), "the lost run being closed", portal=portal)
     assert PullRun.objects.filter(outcome=PullRun.Outcome.LOST).count() == 1
     assert_all_in_ledger(portal, [gateway])
