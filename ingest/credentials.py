@@ -48,12 +48,13 @@ def add(
 @transaction.atomic
 def renew(*, credential: VendorCredential, secrets: Mapping[str, str], by: By, now: datetime) -> VendorCredential:
     """Give a credential new secrets; the accounts that are read with it and waited for them are pulled at once."""
-    credential = VendorCredential.objects.select_for_update().get(pk=credential.pk)
+    waiting = credential.connections.filter(status=Connection.Status.NEEDS_RECONNECT).select_related("partner")
+    lost = list(waiting.select_for_update(of=("self",)).order_by("pk"))  # accounts before their partner
+    credential = _locked(credential)
     sealing.seal(credential, secrets)
     credential.save()
     _record(credential, events.CREDENTIAL_RENEWED, by, now)
-    waiting = credential.connections.filter(status=Connection.Status.NEEDS_RECONNECT)
-    for connection in waiting.select_related("partner"):
+    for connection in lost:
         connections.recover(connection=connection, by=by, now=now)
     return credential
 
@@ -101,9 +102,9 @@ def reveal(*, credential: VendorCredential, by: By, now: datetime) -> dict[str, 
 
 
 def _locked(credential: VendorCredential) -> VendorCredential:
-    """Lock a credential, before its partner, as `renew` does."""
-    rows = VendorCredential.objects.select_for_update(of=("self",)).select_related("partner")
-    return rows.get(pk=credential.pk)
+    """Return a credential as it is now, behind its partner's lock: whoever connects with it has that, too."""
+    events.lock(credential.partner_id)
+    return VendorCredential.objects.select_related("partner").get(pk=credential.pk)
 
 
 def _record(

@@ -22,7 +22,7 @@ def discover(connection: Connection, adapter: VendorAdapter, now: datetime) -> N
     except ReadingInvalid as error:
         raise VendorReplyInvalid(str(error)) from error
     with transaction.atomic():
-        # The account before its partner, as everybody does: an event below takes the partner's lock.
+        # The account before its systems and its partner, as everybody does.
         Connection.objects.select_for_update().only("pk").get(pk=connection.pk)
         for listed in found:
             _save_system(connection, listed, now)
@@ -39,6 +39,7 @@ def describe(system: System, adapter: VendorAdapter, now: datetime) -> None:
     except ReadingInvalid as error:
         raise VendorReplyInvalid(str(error)) from error
     with transaction.atomic():
+        System.objects.select_for_update().only("pk").get(pk=system.pk)  # before its DERs, as the store does
         _save_description(system, told, now)
 
 

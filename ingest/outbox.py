@@ -147,6 +147,7 @@ def push_soon(*, gateway: Gateway, now: datetime) -> bool:
 @transaction.atomic
 def retry_message(*, message: Message, by: By, now: datetime) -> bool:
     """Put a held message back into its queue, at its old place; return False if it was not held."""
+    GatewayQueue.objects.select_for_update().filter(pk=message.gateway_id).first()  # before its messages, as `withdraw`
     changed = Message.objects.filter(pk=message.pk, state=_State.HELD).update(
         state=_State.WAITING, held_reason="", done_at=None, created_at=now
     )
@@ -177,15 +178,17 @@ def withdraw(*, gateway: Gateway, kinds: Collection[str] = ()) -> int:
 @transaction.atomic
 def hold_undeliverable(*, now: datetime) -> int:
     """Hold what keeps failing for 72 hours, and what a gateway that was released leaves behind; return how many."""
-    idle = GatewayQueue.objects.filter(_free(now), waiting__gt=0).select_for_update(of=("self",)).order_by("pk")
     released = Q(gateway__status=Gateway.Status.RELEASED)
-    failing: QuerySet[Any] = queues.with_oldest(idle.exclude(released).filter(failures__gt=0, held_at=None))
+    failing = Q(failures__gt=0, held_at=None, oldest_at__lt=now - MAX_AGE)
+    idle = GatewayQueue.objects.filter(_free(now), waiting__gt=0).select_for_update(of=("self",)).order_by("pk")
+    stuck: QuerySet[Any] = queues.with_oldest(idle).filter(released | failing).select_related("gateway")
     held = 0
-    for queue in failing.filter(oldest_at__lt=now - MAX_AGE):
-        reason = f"Not delivered within 72 hours. Last error: {queue.last_error}"
-        held += _hold_waiting(queue, reason, now, created_at__lt=now - MAX_AGE)
-    for abandoned in idle.filter(released):
-        held += _hold_waiting(abandoned, "The gateway was released before this was delivered.", now)
+    for queue in stuck:
+        if queue.gateway.status == Gateway.Status.RELEASED:
+            held += _hold_waiting(queue, "The gateway was released before this was delivered.", now)
+        else:
+            reason = f"Not delivered within 72 hours. Last error: {queue.last_error}"
+            held += _hold_waiting(queue, reason, now, created_at__lt=now - MAX_AGE)
     return held
 
 

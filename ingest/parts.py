@@ -8,7 +8,8 @@ from datetime import datetime
 from django.db import transaction
 
 from gateways import events
-from ingest.models import Connection, System
+from ingest import locks
+from ingest.models import Connection
 from ingest.vendors.base import PullPolicy
 
 
@@ -36,10 +37,12 @@ def note(
     return min((datetime.fromisoformat(part["since"]) for part in gone), default=None)
 
 
+@transaction.atomic
 def read_again(*, connection: Connection, since: datetime, policy: PullPolicy, now: datetime) -> None:
     """Move the account's cursors back to where a part was lost, as far as the policy allows."""
     start = max(since - policy.lookback, now - policy.max_lookback)
-    System.objects.filter(connection=connection, pulled_through__gt=start).update(pulled_through=start)
+    locks.lock(connection.systems.all(), [connection])
+    connection.systems.filter(pulled_through__gt=start).update(pulled_through=start)
 
 
 def _record(connection: Connection, name: str, resource: str, now: datetime) -> None:

@@ -58,9 +58,9 @@ def withhold(*, connection: Connection, kinds: Collection[str], by: By, now: dat
     if unknown := set(kinds) - set(Kind):
         msg = f"There is no kind of device called {', '.join(sorted(unknown))}."
         raise ValidationError(msg)
-    # Systems first, as discovery and the store do; the store reads the kinds when it has the lock of its system.
-    systems = list(connection.systems.select_for_update(of=("self",)).select_related("gateway").order_by("pk"))
     connection = Connection.objects.select_for_update(of=("self",)).select_related("partner").get(pk=connection.pk)
+    # The store reads the kinds when it has the lock of its system.
+    systems = list(connection.systems.select_for_update(of=("self",)).select_related("gateway").order_by("pk"))
     before, after = set(connection.withheld_kinds), {str(kind) for kind in kinds}
     if before == after:
         return

@@ -12,7 +12,7 @@ from django.db import transaction
 from gateways import actions, events, queries
 from gateways.events import By
 from gateways.models import Coordinates, Gateway, GatewayType
-from ingest import duplicates, lifecycle
+from ingest import duplicates, lifecycle, locks
 from ingest.models import Connection, System
 
 _Status = Gateway.Status
@@ -27,9 +27,8 @@ def give_gateway(
     One that was released stays behind: the home begins anew. It stands where the vendor says that the system stands, if
     the vendor knows. Raises LinkedElsewhere if its devices send through another account already.
     """
-    # The account is written below; all others lock it before the partner, too.
-    rows = System.objects.select_for_update(of=("self", "connection")).select_related("connection", "gateway")
-    system = rows.get(pk=system.pk)
+    locks.lock(System.objects.filter(pk=system.pk), [system.connection])
+    system = System.objects.select_related("connection", "gateway").get(pk=system.pk)
     if system.gateway is not None and system.gateway.status != _Status.RELEASED:
         return system.gateway
     if system.connection.partner_id != gateway_type.partner_id:

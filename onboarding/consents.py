@@ -38,6 +38,7 @@ def give(  # noqa: PLR0913  all there is to say of a consent, by keyword
 
     Without `connection` it waits for the account to be connected (`attach`).
     """
+    events.lock(partner.pk)
     _end(_of(partner, user, subject, vendor, connection), Consent.Ending.REPLACED, now)
     lasting = lasts_until(partner, now)
     given = [
@@ -58,6 +59,7 @@ def give(  # noqa: PLR0913  all there is to say of a consent, by keyword
 @transaction.atomic
 def attach(*, connection: Connection, user: User, now: datetime) -> None:
     """Let consents that were given before the account was connected count for it, in place of those it had."""
+    events.lock(connection.partner_id)
     given = waiting(connection.partner, user, connection.vendor)
     if given.exists():
         _end(active(connection), Consent.Ending.REPLACED, now)
@@ -72,6 +74,7 @@ def detach(*, connection: Connection) -> None:
 @transaction.atomic
 def end(*, consent: Consent, ending: str, by: By, now: datetime) -> None:
     """End a consent; the caller stops what it allowed (`enforce`), in the same transaction."""
+    events.lock(consent.partner_id)
     if Consent.objects.filter(pk=consent.pk, ended_at=None).update(ended_at=now, ending=ending):
         _record(consent, events.CONSENT_ENDED, by, now)
 

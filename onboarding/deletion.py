@@ -81,7 +81,7 @@ def delete_account(*, user: User, by: By, now: datetime) -> bool:
 
     The account of somebody who works for a partner stays, without homes.
     """
-    for partner in partners_of(user):
+    for partner in partners_of(user).order_by("pk"):
         delete_for(user=user, partner=partner, by=by, now=now)
     if keeps_account(user):
         return False

@@ -150,6 +150,7 @@ def _agree(session: JoinSession, flow: JoinFlow, connection: Connection, now: da
 @transaction.atomic
 def _follow(seen: Enrollment, now: datetime) -> None:
     """Move an enrollment on to where its account is; a rejected or ended one has no consents left."""
+    locks.lock(seen.connection.systems.all(), [seen.connection])
     events.lock(seen.partner_id)  # whoever joins again at this moment is through, or comes after us
     enrollment = _living().filter(pk=seen.pk).first()
     if enrollment is None:

@@ -97,6 +97,7 @@ def renew(*, invitation: Invitation, by: By, now: datetime) -> str:
 @transaction.atomic
 def cancel(*, invitation: Invitation, by: By, now: datetime) -> None:
     """Let an invitation's link open nothing any more; who came with it already is not affected."""
+    events.lock(invitation.partner_id)
     usable = Invitation.objects.filter(pk=invitation.pk, cancelled_at=None, accepted_at=None)
     if not usable.update(cancelled_at=now, send_due_at=None):
         msg = "Only an invitation that nobody accepted is cancelled, and only once."

@@ -220,8 +220,7 @@ def note(journey: Journey, what: str, now: datetime, detail: str = "") -> None:
 
 @transaction.atomic
 def _attach(journey: Journey, connection: Connection, now: datetime) -> Journey:
-    journey = _open(journey)
-    locks.lock(connection.systems.all(), [connection])
+    journey = _open(journey, connection)
     before, journey.connection = journey.connection, connection
     if before and before != connection:
         journey.chosen.all().delete()
@@ -232,19 +231,20 @@ def _attach(journey: Journey, connection: Connection, now: datetime) -> Journey:
     return journey
 
 
-def _open(journey: Journey) -> Journey:
-    journey = _locked(journey)
+def _open(journey: Journey, *also: Connection) -> Journey:
+    journey = _locked(journey, *also)
     if journey.finished_at or journey.abandoned_at:
         raise Over
     return journey
 
 
-def _locked(journey: Journey) -> Journey:
-    """Return the journey as it is now, locked, and with it the account, which comes before the partner everywhere."""
+def _locked(journey: Journey, *also: Connection) -> Journey:
+    """Return the journey as it is now, locked, and with it the accounts, which come before the partner everywhere."""
     rows = Journey.objects.select_related("partner", "user", "connection", "wallet")
     journey = rows.select_for_update(of=("self",)).get(pk=journey.pk)
+    accounts = [account for account in (journey.connection, *also) if account]
+    locks.lock(System.objects.filter(connection__in=accounts), accounts)
     if journey.connection:
-        locks.lock(journey.connection.systems.all(), [journey.connection])
         journey.connection.refresh_from_db()
     return journey
 
@@ -275,6 +275,7 @@ def _leave(journey: Journey, by: By, now: datetime) -> None:
 @transaction.atomic
 def _let_go(connection: Connection, by: By, now: datetime) -> None:
     """Disconnect an account, unless a home came of it."""
+    locks.lock(connection.systems.all(), [connection])
     if not _has_homes(connection):
         for consent in consents.active(connection):
             consents.end(consent=consent, ending=Consent.Ending.STOPPED, by=by, now=now)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
 
 import structlog
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.utils.translation import gettext as _
 
-from gateways import events
 from gateways.events import By
 from gateways.models import Partner
 from ingest import adapters, connections, discovery, sealing, vendors
@@ -60,7 +57,7 @@ def link_consent(session: JoinSession, given: Tokens, *, clock: Callable[[], dat
         _refuse_foreign(target, session.user_id, session.user_reference)
     try:
         if target is None:
-            return _connect(
+            return connections.connect(
                 partner=session.partner, vendor=session.vendor, label=label_of(session), credential=session.credential,
                 given=given, owner=session.user, by=_by(session), now=clock(),
                 approved=not vendors.scheme_of(session.vendor, session.credential.scheme).approved_by_vendor,
@@ -98,13 +95,16 @@ def link_keys(  # noqa: PLR0913  all there is to say of the account, by keyword
         _refuse_foreign(known, owner.pk if owner else None, reference)
     try:
         if known is None:
-            return _connect(
+            return connections.connect(
                 partner=partner, vendor=vendor, scheme=scheme, label=label, secrets=secrets, owner=owner, by=by,
                 now=clock(),
             )  # fmt: skip
         return connections.reconnect(connection=known, secrets=secrets, scheme=scheme, by=by, now=clock())
     except connections.AlreadyConnected as error:
-        raise _elsewhere() from error
+        if known:
+            raise _elsewhere() from error
+        _refuse_foreign(error.connection, owner.pk if owner else None, reference)
+        return error.connection  # while the vendor was asked: the form was sent twice
 
 
 def look_around(connection: Connection, *, clock: Callable[[], datetime]) -> list[str]:
@@ -122,12 +122,6 @@ def look_around(connection: Connection, *, clock: Callable[[], datetime]) -> lis
 def label_of(session: JoinSession) -> str:
     """Return what staff see of the account that a session connects."""
     return (session.user.email if session.user else session.user_reference or str(session.uid)[:8])[:100]
-
-
-@transaction.atomic
-def _connect(*, partner: Partner, **account: Any) -> Connection:
-    events.lock(partner.pk)  # else two browsers with the same account could both find that it is nowhere yet
-    return connections.connect(partner=partner, **account)
 
 
 def _refuse_foreign(known: Connection, owner_id: int | None, reference: str) -> None:

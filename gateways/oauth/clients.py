@@ -123,8 +123,8 @@ def renew_secret(*, client: Client, by: By, now: datetime) -> str:
 def disable(*, client: Client, by: By, now: datetime) -> None:
     """Let a client do nothing any more, for good; its tokens are gone."""
     if Client.objects.filter(pk=client.pk, disabled_at=None).update(disabled_at=now):
-        forget_tokens(client)
         _record(client, events.CLIENT_DISABLED, by, now)
+        forget_tokens(client)  # when the partner's lock is there: a homeowner who ends a grant has it, too
 
 
 def lock_tokens(users: Collection[int] | QuerySet[Any]) -> None:
