@@ -199,7 +199,8 @@ class DegreesField(forms.CharField):
 
     def __init__(self, label: str, limit: int, **options: Any) -> None:
         widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
-        super().__init__(label=label, max_length=30, widget=widget, **options)
+        missing = {"required": _("Put the pin on the map, or type this number.")}
+        super().__init__(label=label, max_length=30, widget=widget, error_messages=missing, **options)
         self.limit = limit
 
     def prepare_value(self, value: Any) -> Any:

@@ -98,7 +98,7 @@ class ManyView(AdminPage):
         except ValidationError as error:
             form.add_error(None, error)
             return self._ask(form, people=form.cleaned_data["people"], good=good)
-        messages.success(request, f"{len(good)} people are invited: their mails leave within the next minutes.")
+        messages.success(request, f"Invited: {len(good)}. The mails leave within the next minutes.")
         return HttpResponseRedirect(reverse("admin:onboarding_invitation_changelist"))
 
     def _ask(self, form: ListForm, **context: Any) -> HttpResponse:

@@ -225,6 +225,14 @@ def test_progress_follows_the_server_until_it_is_done(visit: Any, page: Page) ->
     assert len(asked) == 2
 
 
+def test_a_form_is_sent_once_until_somebody_comes_back_to_it(visit: Any, page: Page) -> None:
+    visit("classes")
+    send = "() => document.forms[0].dispatchEvent(new SubmitEvent('submit', {bubbles: true, cancelable: true}))"
+    assert [page.evaluate(send), page.evaluate(send)] == [True, False]
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow'))")
+    assert page.evaluate(send)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_parts_of_the_stylesheet_are_readable_on_the_smallest_phone(visit: Any, page: Page, scheme: Any) -> None:
     page.emulate_media(color_scheme=scheme)

@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 
 from gateways.models import Gateway
 from ingest import health
-from ingest.models import Connection, System
+from ingest.models import Connection, Der, System
 from onboarding import tasks
 from onboarding.models import Consent
 from tests.onboarding.homeowner import SOLIS_KEYS, Homeowner
@@ -159,6 +159,8 @@ def test_an_account_that_could_not_be_listed_yet_is_asked_again(homeowner, cloud
     page = homeowner.see("homes")
     assert "data-progress" not in page
     assert "Cape Town home" in page
+    Der.objects.all().delete()
+    assert "Solis knows of no devices in it yet" in homeowner.see("homes")
 
 
 def test_a_home_can_be_left_out(homeowner, clouds):
@@ -267,7 +269,7 @@ def test_of_several_homes_each_wrong_place_says_which_home_it_is(homeowner, clou
     homeowner.send("wallet", later="1")
     refused = homeowner.confirm_place(latitude="")
     for home in homeowner.journey.chosen.all():
-        assert f">Latitude ({home.system})</a>: This field is required." in refused.text
+        assert f">Latitude ({home.system})</a>: Put the pin on the map, or type this number." in refused.text
 
 
 def test_a_place_may_have_a_comma_and_an_unknown_source_was_typed(homeowner, clouds):
