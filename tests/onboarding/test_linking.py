@@ -87,6 +87,14 @@ def test_the_same_keys_again_are_the_same_account(link):
     assert Connection.objects.count() == 1
 
 
+def test_keys_that_were_sent_twice_at_once_are_one_account_and_nobody_elses(link, monkeypatch):
+    first = link()
+    monkeypatch.setattr(connections, "known_account", lambda **_: None)  # as it was when both began
+    assert link() == first
+    with pytest.raises(LinkRefused):
+        link(owner=User.objects.create_user("berit"))
+
+
 @pytest.mark.parametrize("whose", ["another homeowner's", "the partner's own"])
 def test_an_account_of_somebody_else_is_refused(whose, link, anna):
     link(owner=None if whose == "the partner's own" else User.objects.create_user("berit"))
