@@ -6,7 +6,8 @@ import pytest
 from django.conf import settings
 
 DOCS = settings.BASE_DIR / "docs" / "oauth.md"
-TESTS = [*(settings.BASE_DIR / "tests" / "oauth").glob("test_*.py")]
+ROOT = settings.BASE_DIR / "tests"
+TESTS = [*(ROOT / "oauth").glob("test_*.py"), ROOT / "config" / "test_startup.py"]
 
 
 @pytest.mark.once

@@ -28,6 +28,7 @@ def test_the_metadata_lists_what_is_served_and_nothing_else(settings):
     assert told["issuer"] == "https://portal.example"
     assert told["grant_types_supported"] == ["authorization_code", "client_credentials", "refresh_token"]
     assert (told["response_types_supported"], told["code_challenge_methods_supported"]) == (["code"], ["S256"])
+    assert told["response_modes_supported"] == ["query"]
     assert told["authorization_response_iss_parameter_supported"] is True
     assert set(told["scopes_supported"]) == set(scopes.ALL)
     assert reply["Access-Control-Allow-Origin"] == "*"
