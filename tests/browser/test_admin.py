@@ -71,7 +71,7 @@ def test_the_front_page_draws_its_chart_on_a_ground_that_follows_the_system(
     operator.emulate_media(color_scheme=scheme)
     open_page(operator, live_server, "/admin/")
     drawn = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(byte => byte)"
-    assert operator.locator("canvas.chart").evaluate(drawn)
+    operator.wait_for_function(f"({drawn})(document.querySelector('canvas.chart'))")
     dark = operator.evaluate("document.documentElement.classList.contains('dark')")
     assert dark == (scheme == "dark")
     operator.get_by_text("The same as a table").click()

@@ -32,7 +32,6 @@ def starts(diary: Path) -> list[float]:
     return [float(line.split()[1]) for line in diary.read_text().splitlines()] if diary.exists() else []
 
 
-@pytest.mark.timeout(180)
 def test_a_task_lost_with_its_worker_is_done_by_another_one_within_a_minute(portal, producer):
     diary = portal.folder / "diary"
     first = worker(portal, "first")

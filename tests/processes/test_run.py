@@ -17,7 +17,7 @@ import requests
 from onboarding import dotenv
 from tests.ports import free_port
 
-pytestmark = [pytest.mark.once, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).resolve().parents[2]
 
