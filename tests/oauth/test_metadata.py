@@ -45,6 +45,7 @@ def test_a_gateway_says_where_the_keys_are_that_it_signs_with(client):
     gateway = factories.active_gateway()
     challenge = client.get(f"/gateways/{gateway.serial}/api/crypto")["WWW-Authenticate"]
     where = re.fullmatch(rf'Bearer realm="api", resource_metadata="{live.PUBLIC_URL}(.+)"', challenge)
+    assert where is not None, challenge
     told = client.get(where[1]).json()
     assert told["resource"] == f"{live.PUBLIC_URL}/gateways/{gateway.serial}"
     assert told["authorization_servers"] == [live.PUBLIC_URL]
