@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 
 from onboarding.views import branding, callback, flows, reminders, steps, wallet, welcome
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # Signing in leads everybody who is signed in already to where they belong.
+    path("", RedirectView.as_view(pattern_name="account_login"), name="front_page"),
     path("home/", include("onboarding.home_urls")),
     path("join/flows/<uuid:flow>/authorize", flows.authorize, name="flow_authorize"),
     path("join/flows/sessions/<uuid:session>/", flows.keys, name="flow_keys"),

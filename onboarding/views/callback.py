@@ -51,7 +51,7 @@ def _on_with_journey(request: HttpRequest, session: JoinSession, connection: Con
 def _back_with_failure(request: HttpRequest, failure: JoinFailed) -> HttpResponse:
     session = failure.session
     if session is None:
-        return render(request, "join/lost.html", {"text": str(failure)}, status=400)
+        return render(request, "join/lost.html", {"text": str(failure), "may_sign_in": True}, status=400)
     if session.flow:
         return flows.failed(request, failure)
     messages.error(request, str(failure))

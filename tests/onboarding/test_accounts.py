@@ -84,6 +84,7 @@ def test_who_has_just_signed_in_sets_a_password(db):
 
 def test_nobody_signs_up_who_comes_from_nowhere(homeowner):
     assert not can_sign_up(homeowner)
+    assert "I have joined already: sign in" in homeowner.browser.get(SIGN_UP).text
     homeowner.browser.post(SIGN_UP, {"email": homeowner.email})
     assert not User.objects.exists()
 
@@ -217,6 +218,7 @@ def test_everybody_lands_where_they_work(is_staff, front, homeowner):
     member(is_staff=is_staff)
     reply = homeowner.browser.post(SIGN_IN, {"login": homeowner.email, "password": "correct horse battery"})
     assert reply["Location"] == front
+    assert homeowner.browser.get("/", follow=True).redirect_chain[:2] == [(SIGN_IN, 302), (front, 302)]
 
 
 def test_who_is_on_the_way_lands_on_the_way(homeowner):

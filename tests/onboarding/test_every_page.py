@@ -27,7 +27,7 @@ from tests.onboarding import homes
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 # Pages for anybody: what they show is about a partner, or is opened by a token in the address.
-PUBLIC = {"flow_authorize", "auth_granted", "no_reminders", "join_welcome", "join_brand_css", "join_logo"}
+PUBLIC = {"front_page", "flow_authorize", "auth_granted", "no_reminders", "join_welcome", "join_brand_css", "join_logo"}
 # Pages about whoever is signed in: others see their own, and nothing of Anna's.
 OWN = {"home", "home_consents", "home_data", "home_csv", "home_json", "home_delete", "join_invited"}
 OWN |= {"join_start", "join_stop", "join_step", "join_challenge"}

@@ -187,6 +187,7 @@ def test_what_nobody_here_began_ends_on_a_page_of_ours(site, client):
     for callback in ({}, {"state": "x" * 5000}, {"code": "1", "state": "\0"}):
         reply = come_back(client, **callback)
         assert (reply.status_code, "does not belong" in reply.content.decode()) == (400, True)
+        assert 'href="/accounts/login/"' in reply.content.decode()
     assert come_back(client, vendor="nobody").status_code == 404
     assert come_back(client, vendor="solis", state="1").status_code == 400
 
