@@ -67,6 +67,7 @@ class Ders(mixins.ListModelMixin, mixins.RetrieveModelMixin, Compressed, Resourc
     partner_path = "system__connection__partner"
     serializer_class = DerDocument
     queries: ClassVar = {"list": DerQuery, "retrieve": OneDerQuery}
+    may_fail: ClassVar = {"retrieve": (409,)}
     lookup_field = "sn"
     lookup_value_regex = SN
 

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from gateways.oauth import scopes
 from gateways.rest import paging, waiting
-from gateways.rest.requests import Document, PageQuery
+from gateways.rest.requests import PageQuery
 from gateways.rest.views import Endpoint
 from ingest import vendors
 from ingest.api import windows
@@ -112,13 +112,13 @@ class _Live(Endpoint, abstract=True):
         until = time.monotonic() + fanout.PATIENCE_S
         return Asked(self.caller, headers.brought(self.request.headers), timezone.now, until)
 
-    def in_intervals(self, id: str, document: type[Document], question: Callable[..., Any]) -> Response:  # noqa: A002
+    def in_intervals(self, id: str, question: Callable[..., Any]) -> Response:  # noqa: A002
         """Return what `question` tells of a site or device in the time that is asked for."""
         native, asked = self.native(id), self.asked()
         resolution = self.query["resolution"]
         window = windows.asked(self.query, asked.clock(), longest=windows.MONTH)
         zone, found = question(asked, native, start=window.start, end=window.end, step=windows.STEPS[resolution])
-        return Response(document({"id": id, "timezone": zone, "resolution": resolution, "data": found}).data)
+        return Response(self.document({"id": id, "timezone": zone, "resolution": resolution, "data": found}))
 
     def _page(self) -> Listing:
         asked, wanted = self.asked(), self.query.get("vendor", "")
@@ -153,12 +153,12 @@ class Sites(_Live):
         native = self.native(id)
         return Response(self.document(_site(native.vendor, single.site(self.asked(), native))))
 
-    @extend_schema(parameters=_ONE, responses=BalancesDocument)
-    @action(detail=True, pagination_class=None)
+    @extend_schema(parameters=_ONE)
+    @action(detail=True, pagination_class=None, serializer_class=BalancesDocument)
     @waiting.waits
     def intervals(self, request: Request, id: str) -> Response:  # noqa: A002, ARG002  DRF's names
         """Ask what the devices of a site did together in up to 31 days, as for one device."""
-        return self.in_intervals(id, BalancesDocument, single.balanced)
+        return self.in_intervals(id, single.balanced)
 
 
 class _Devices(_Live, abstract=True):
@@ -180,15 +180,15 @@ class _Devices(_Live, abstract=True):
         """Ask the vendor of one device."""
         return Response(self.document(_device(single.device(self.asked(), self.native(id)))))
 
-    @extend_schema(parameters=_ONE, responses=IntervalsDocument)
-    @action(detail=True, pagination_class=None)
+    @extend_schema(parameters=_ONE)
+    @action(detail=True, pagination_class=None, serializer_class=IntervalsDocument)
     @waiting.waits
     def intervals(self, request: Request, id: str) -> Response:  # noqa: A002, ARG002  DRF's names
         """Ask what a device measured in up to 31 days.
 
         Answered are whole intervals, in the calendar of its site, that cover the time asked for.
         """
-        return self.in_intervals(id, IntervalsDocument, single.measured)
+        return self.in_intervals(id, single.measured)
 
 
 class SolarInverters(_Devices):

@@ -131,7 +131,7 @@ class Connections(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     serializer_class = ConnectionDocument
     queries: ClassVar = {"list": ConnectionQuery}
     bodies: ClassVar = {"create": NewConnectionBody, "partial_update": ConnectionChanges, "reconnect": KeysBody}
-    may_fail: ClassVar = dict.fromkeys(("create", "reconnect", "test"), (502, 503))
+    may_fail: ClassVar = {**dict.fromkeys(("create", "reconnect", "test"), (502, 503)), "reconnect_link": (422,)}
     lookup_url_kwarg = "connection"
 
     def reach(self, rows: QuerySet[Any]) -> QuerySet[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import re
 from datetime import timedelta
 
@@ -266,6 +267,10 @@ def test_a_site_tells_what_its_devices_did_together(clouds):
         assert (together["charge_wh"], together["soc"]) == (stored["energy_in_wh"], stored["soc"])
         assert (together["import_wh"], together["export_wh"]) == (grid["energy_in_wh"], grid["energy_out_wh"])
     assert any(one["consumption_wh"] for one in whole["data"])
+    table = api.get(f"sites/{site['id']}/intervals", {**query, "format": "csv"}, headers=solis()).content.decode(
+        "utf-8-sig"
+    )
+    assert [row["end"] for row in csv.DictReader(table.splitlines())] == [one["end"] for one in whole["data"]]
 
 
 def test_every_vendor_tells_what_its_batteries_did(clouds, enphase):
