@@ -86,26 +86,27 @@ def part_names(connection: Connection) -> list[str]:
     return sorted({_part_name(resource) for resource in connection.refused_parts})
 
 
-def stages_of(gateway: Gateway, queue: GatewayQueue | None) -> list[Stage]:
+def stages_of(gateway: Gateway, system: System | None, queue: GatewayQueue | None) -> list[Stage]:
     """Return how far a home has got on its way to sending."""
     bound = gateway.status not in {_Status.CREATED, _Status.REGISTERED}
     sent = queue is not None and queue.delivered > 0
     production = gateway.partner.environment == Partner.Environment.PRODUCTION
     by_hand = _("Sourceful registers new homes by hand: this takes some days.")
+    sending = _stopped(system) or _("This follows by itself, as soon as there is a reading.")
     registering = by_hand if production else _("This can happen any moment.")
     return [
         Stage(_("Registered with the network"), gateway.registered_at is not None, registering),
         Stage(_("Bound to your wallet"), bound, _wallet_hint(gateway)),
         Stage(_("Position known"), gateway.coordinates_id is not None, _("Say where your home stands.")),
         Stage(_("Switched on"), gateway.status == _Status.ACTIVE, _("This follows by itself.")),
-        Stage(_("First reading sent"), sent, _("This follows by itself, as soon as there is a reading.")),
+        Stage(_("First reading sent"), sent, sending),
     ]
 
 
 def why_not_sent(gateway: Gateway, system: System | None, queue: GatewayQueue | None) -> str:
     """Say in plain words why nothing goes to SEN now, or nothing if all is well."""
-    if system is not None and not system.sends:
-        return _("You have stopped the rewards for this home, so nothing is sent.")
+    if stopped := _stopped(system):
+        return stopped
     if gateway.status == _Status.SUSPENDED:
         return _("Your partner has switched this home off for a while. Write to them to learn why.")
     if gateway.status != _Status.ACTIVE:
@@ -113,6 +114,11 @@ def why_not_sent(gateway: Gateway, system: System | None, queue: GatewayQueue | 
     if queues_trouble := _trouble(gateway, queue):
         return queues_trouble
     return ""
+
+
+def _stopped(system: System | None) -> str:
+    stopped = system is not None and not system.sends
+    return _("You have stopped the rewards for this home, so nothing is sent.") if stopped else ""
 
 
 def _trouble(gateway: Gateway, queue: GatewayQueue | None) -> str:

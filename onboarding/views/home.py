@@ -85,7 +85,7 @@ def _show(request: HttpRequest, gateway: Gateway) -> HttpResponse:
     system = my_homes.system_of(gateway)
     queue = GatewayQueue.objects.filter(pk=gateway.pk).first()
     zone = my_homes.zone_of(system)
-    stages = my_homes.stages_of(gateway, queue)
+    stages = my_homes.stages_of(gateway, system, queue)
     context = {
         "gateway": gateway,
         "partner": gateway.partner,

@@ -178,13 +178,13 @@ def test_the_way_to_sending_shows_what_is_done_and_what_is_missing(signed_in, an
     assert "Sourceful registers new homes by hand" in page
     assert "Add a wallet." in page
     assert 'id="waiting" data-progress aria-live="polite">' in page
-    assert [stage.done for stage in my_homes.stages_of(gateway, None)] == [False] * 5
+    assert [stage.done for stage in my_homes.stages_of(gateway, None, None)] == [False] * 5
 
 
 def test_a_home_that_sends_has_nothing_to_get_started(signed_in, anna, villa):
     GatewayQueue.objects.update(delivered=3, last_delivered_at=NOW)
     gateway = Gateway.objects.get(pk=homes.gateway_of(villa).pk)
-    assert all(stage.done for stage in my_homes.stages_of(gateway, GatewayQueue.objects.get()))
+    assert all(stage.done for stage in my_homes.stages_of(gateway, villa, GatewayQueue.objects.get()))
     assert "data-progress" not in see(signed_in)
 
 
@@ -247,7 +247,9 @@ def test_nothing_counts_while_the_rewards_are_stopped(anna, noon):
     my_sharing.stop(connection=system.connection, purpose="rewards", by=anna, now=NOW)
     system = System.objects.get()
     assert delivered(system)["pv"][0] == 0
-    assert "stopped the rewards" in my_homes.why_not_sent(homes.gateway_of(system), system, None)
+    gateway = homes.gateway_of(system)
+    assert "stopped the rewards" in my_homes.why_not_sent(gateway, system, None)
+    assert "stopped the rewards" in my_homes.stages_of(gateway, system, None)[-1].hint
 
 
 def test_why_nothing_is_sent_is_told_without_the_words_of_machines(signed_in, anna, villa):
