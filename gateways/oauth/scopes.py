@@ -27,7 +27,7 @@ ANY = "*"
 HOMEOWNERS = {
     GATEWAYS_READ: _("see your homes and the devices there"),
     GATEWAY_IDENTITY: _("see which key signs for your home"),
-    GATEWAY_SIGN: _("have your home sign messages, such as the one that names its wallet"),
+    GATEWAY_SIGN: _("have your home sign messages, such as the one that says for good which wallet its rewards go to"),
     TELEMETRY_READ: _("read what your devices measured"),
 }
 """what homeowners are asked for, in words that follow “It may”"""
