@@ -15,6 +15,7 @@ from gateways.models import Partner
 from ingest import connections, credentials, sealing, vendors
 from ingest.adapters import Clock
 from ingest.models import Connection, VendorCredential
+from ingest.vendors.errors import VendorUnsupported
 
 
 def try_secrets(row: VendorCredential | Connection, secrets: Mapping[str, str], *, clock: Clock) -> None:
@@ -35,7 +36,7 @@ def add_credential(
     *, partner: Partner, vendor: str, scheme: str, secrets: Mapping[str, str], by: By, clock: Clock, **more: Any
 ) -> VendorCredential:
     """Do what `credentials.add` does, with secrets that work."""
-    used = vendors.scheme_of(vendor, scheme).name
+    used = _known(vendor, scheme)
     try_secrets(VendorCredential(partner=partner, vendor=vendor, scheme=used), secrets, clock=clock)
     return credentials.add(partner=partner, vendor=vendor, scheme=used, secrets=secrets, by=by, now=clock(), **more)
 
@@ -59,6 +60,7 @@ def connect(
     credential: VendorCredential | None = None,
 ) -> Connection:
     """Do what `connections.connect` does, with secrets or a credential that work."""
+    _known(vendor, scheme)
     used = connections.check_keys(partner=partner, vendor=vendor, scheme=scheme, secrets=secrets, credential=credential)
     _try_given(Connection(partner=partner, vendor=vendor, scheme=used), secrets, credential, clock)
     return connections.connect(
@@ -89,6 +91,14 @@ def _try_given(
         connections.test_credentials(credential, clock=clock)
     elif secrets is not None:
         try_secrets(row, secrets, clock=clock)
+
+
+def _known(vendor: str, scheme: str) -> str:
+    """Return the name of a way in that there is: no adapter has to use it. Raises ValidationError."""
+    try:
+        return vendors.scheme_of(vendor, scheme).name
+    except VendorUnsupported as error:
+        raise ValidationError({"scheme": str(error)}) from error
 
 
 def _unsaved(known: VendorCredential) -> VendorCredential:

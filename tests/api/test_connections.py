@@ -15,7 +15,7 @@ from ingest.models import Connection, PullRun
 from onboarding import enrollments, invitations
 from onboarding.models import Enrollment, JoinPage
 from tests import factories
-from tests.api.calling import backend, problem
+from tests.api.calling import backend, fields, problem
 from tests.clouds import clouds, running_clouds
 from tests.factories import NOW
 
@@ -92,7 +92,7 @@ def test_an_account_is_connected_with_a_credential_of_the_partner(clouds, api, p
         ({"secrets": None}, 400, "secrets"),
         ({"vendor": "tesla"}, 400, "vendor"),
         ({"label": ""}, 400, "label"),
-        ({"type": "nothing"}, 422, "no way in called"),
+        ({"type": "nothing"}, 422, "type"),
         ({"vendor": "enphase"}, 422, "by its owner's consent"),
         ({"credential": "no uuid"}, 400, "credential"),
     ],
@@ -100,7 +100,7 @@ def test_an_account_is_connected_with_a_credential_of_the_partner(clouds, api, p
 def test_what_cannot_be_connected_is_refused_before_any_vendor_is_asked(api, wrong, expected, words):
     refused = api.post("connections", {**OWN, **wrong})
     assert refused.status_code == expected, refused.content
-    assert words in refused.json()["detail"]
+    assert words in f"{fields(refused)} {refused.json()['detail']}"
     assert not Connection.objects.exists()
 
 
