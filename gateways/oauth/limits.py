@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from allauth.account.adapter import get_adapter
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 from oauthlib.oauth2 import OAuth2Error
 
@@ -29,9 +30,9 @@ class TooOften(OAuth2Error):
         return {**super().headers, "Retry-After": str(self.wait_s)}
 
 
-def count_client(client: Client) -> None:
+def count_client(client: Client, user: User | None) -> None:
     """Count a request of a client that has proven who it is, beside those to the API. Raises TooOften."""
-    used, left_s = limits.count(f"{limits.PerClient.name}:{client.pk}")
+    used, left_s = limits.count(f"{limits.PerClient.name}:{limits.who_of(client, user)}")
     if used > client.requests_per_minute:
         raise TooOften(left_s)
 

@@ -50,7 +50,7 @@ class Validator(OAuth2Validator):
 
     def save_bearer_token(self, token: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
         """Keep the tokens that a client gets. Raises TooOften before anything is used up: it can ask again later."""
-        limits.count_client(request.client)
+        limits.count_client(request.client, request.user)
         return super().save_bearer_token(token, request, *args, **kwargs)
 
     def _agreed(self, request: Any) -> frozenset[str]:

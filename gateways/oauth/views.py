@@ -96,7 +96,7 @@ def _introspect(request: HttpRequest) -> HttpResponse:
     client = core().client_of(request)
     if client is None:
         return JsonResponse({"error": "invalid_client"}, status=401)
-    limits.count_client(client)
+    limits.count_client(client, None)
     given = request.POST.get("token", "")
     if not given:
         missing = {"error": "invalid_request", "error_description": "Missing token parameter."}

@@ -9,10 +9,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.cache import cache
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from gateways.models import Client
 from gateways.oauth.tokens import Caller
 
 _WINDOW_S = 60
@@ -28,6 +30,11 @@ def count(what: str, *, more: int = 1) -> tuple[int, float]:
     except ValueError:  # it ended between the two
         used = more
     return used, _WINDOW_S - now % _WINDOW_S
+
+
+def who_of(client: Client, user: User | None) -> str:
+    """Return whose requests count together: a backend's, or an app's for one homeowner, who uses up only their own."""
+    return f"{client.pk}:{user.pk}" if user else str(client.pk)
 
 
 class PerClient(BaseThrottle):
@@ -56,4 +63,4 @@ class PerClient(BaseThrottle):
         caller = request.auth
         if not isinstance(caller, Caller):
             return 0, ""
-        return caller.client.requests_per_minute, str(caller.client.pk)
+        return caller.client.requests_per_minute, who_of(caller.client, caller.user)

@@ -119,10 +119,7 @@ def test_who_has_just_signed_in_is_not_asked_for_the_password_again(world):
     world.browser = Browser()
     sent = world.see(scope=SIGN)["Location"]
     world.browser.post(sent, {"login": world.anna.email, "password": "correct horse"})
-    assert (
-        "have your home sign messages, such as the one that says for good"
-        in text_of(world.see(scope=SIGN)).partition("It may not")[0]
-    )
+    assert "says for good which wallet" in text_of(world.see(scope=SIGN)).partition("It may not")[0]
 
 
 @pytest.mark.parametrize(
