@@ -77,7 +77,8 @@ class ConnectView(StepView):
         return response
 
     def context(self) -> dict[str, Any]:
-        return {**super().context(), "application": self.application, "scheme": self.scheme}
+        linked = self.step.done(self.journey)
+        return {**super().context(), "application": self.application, "scheme": self.scheme, "linked": linked}
 
     def _offered(self) -> HttpResponse | None:
         """Look up the way in; send the homeowner back to the brands if the partner does not offer this one any more."""

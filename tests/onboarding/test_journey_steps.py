@@ -6,10 +6,11 @@ import re
 
 import pytest
 import requests
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from gateways.models import Gateway
-from ingest import health
+from ingest import connections, health
 from ingest.models import Connection, Der, System
 from onboarding import tasks
 from onboarding.models import Consent
@@ -123,6 +124,16 @@ def test_a_no_at_the_vendor_comes_back_to_the_same_step(homeowner, clouds):
     back = homeowner.consent_at_the_vendor("denied")
     assert back["Location"] == homeowner.url("connect")
     assert "Nothing was linked" in homeowner.see("connect")
+
+
+def test_an_account_that_was_lost_on_the_way_is_connected_again_and_not_gone_on_with(homeowner, clouds):
+    homeowner.go_to("homes")
+    assert "An account is linked already." in homeowner.see("connect")
+    connections.mark_needs_reconnect(connection=Connection.objects.get(), reason="refused", now=timezone.now())
+    page = homeowner.see(homeowner.at())
+    assert "does not let us in any more" in page
+    assert "An account is linked already." not in page
+    assert homeowner.connect_with_keys()["Location"] == homeowner.url("homes")
 
 
 def test_an_answer_for_a_journey_that_was_left_meanwhile_connects_nothing(homeowner, clouds):
