@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from http.server import HTTPServer
 from threading import Event as Flag
 from threading import Thread
 
@@ -25,6 +26,21 @@ is_ours = DOCUMENTED["is_ours"]
 
 def recorded(hooks) -> list[str]:
     return list(Event.objects.filter(partner=hooks.partner, name__startswith="webhook.").values_list("name", flat=True))
+
+
+def test_the_receiver_that_partners_are_shown_proves_itself_and_takes_what_happens(hooks):
+    hooks.clock.now = timezone.now()  # it refuses what is old
+    with HTTPServer(("127.0.0.1", 0), DOCUMENTED["Receiver"]) as server:
+        thread = Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        hook = hooks.make(url=f"http://127.0.0.1:{server.server_port}/", secret=DOCUMENTED["SECRET"])
+        hooks.go_round()
+        (last,) = hooks.happen()
+        hooks.go_round()
+        server.shutdown()
+        thread.join()
+    hook.refresh_from_db()
+    assert (hook.state, hook.cursor, hook.last_error) == ("active", last, "")
 
 
 # --- The challenge ----------------------------------------------------------------------------------------------------
