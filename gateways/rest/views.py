@@ -99,7 +99,7 @@ class Endpoint(GenericViewSet[Any]):
     def names_of_body(self) -> dict[str, str]:
         """Return what the request's body calls things, by the names that actions have for them."""
         body = self.bodies.get(self.action or "")
-        return {field.source: name for name, field in body().fields.items()} if body else {}
+        return {str(field.source): name for name, field in body().fields.items()} if body else {}
 
     def document(self, row: Any) -> dict[str, Any]:
         """Return a row as the answer shows it."""
@@ -180,7 +180,8 @@ class Resource(Endpoint, abstract=True):
 
     def handle_exception(self, exc: Exception) -> Response:
         """Answer as every endpoint does; a row that somebody deleted meanwhile is not there."""
-        return super().handle_exception(Http404() if isinstance(exc, self.model.DoesNotExist) else exc)
+        of: Any = self.model
+        return super().handle_exception(Http404() if isinstance(exc, of.DoesNotExist) else exc)
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the rows of the token's partner that this caller may see, as the parameters narrow them."""

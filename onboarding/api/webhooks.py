@@ -121,7 +121,7 @@ class WebhookDocument(Document):
 
     @functools.cached_property
     def _pending(self) -> dict[int, int]:
-        shown = self.root.instance  # a page of them, or one
+        shown: Any = self.root.instance  # a page of them, or one
         return deliveries.pending_of(shown if isinstance(shown, list) else [shown])
 
     def get_pending_events(self, row: WebhookEndpoint) -> int:
