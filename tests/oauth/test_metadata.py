@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from django.conf import settings as live
 from django.test import Client as Browser
 
@@ -32,6 +33,7 @@ def test_the_metadata_lists_what_is_served_and_nothing_else(settings):
     assert told["authorization_response_iss_parameter_supported"] is True
     assert set(told["scopes_supported"]) == set(scopes.ALL)
     assert reply["Access-Control-Allow-Origin"] == "*"
+    AuthorizationServerMetadata(told).validate()
 
 
 def test_the_api_says_where_its_tokens_come_from(settings):
