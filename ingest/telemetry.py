@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
-
-from django.db.models import BigIntegerField, Func
 
 from ingest import statistics
 from ingest.models import Der, Reading
 from ingest.readings import Kind
 from ingest.sen import points
 from ingest.statistics import Bucket, Step
+from ingest.unix_time import Milliseconds, milliseconds, time_of
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 # What flows through a kind of DER, as people call it, and where a bucket has it.
 FLOWS = {
     Kind.PV: {"generation_wh": "energy_out_wh"},
@@ -35,27 +32,6 @@ class Page:
     then: datetime | None
 
 
-class Milliseconds(Func):
-    """Unix milliseconds of a time, computed by the database: Django reads a time from PostgreSQL in Python."""
-
-    output_field = BigIntegerField()
-
-    def get_db_converters(self, connection: Any) -> list[Any]:  # noqa: ARG002
-        """Say that what the database gives is a number already: else each row is gone through once more."""
-        return []
-
-    def as_postgresql(self, compiler: Any, connection: Any, **more: Any) -> Any:
-        return self.as_sql(
-            compiler, connection, template="round(date_part('epoch', %(expressions)s) * 1000)::bigint", **more
-        )
-
-    def as_sqlite(self, compiler: Any, connection: Any, **more: Any) -> Any:
-        return self.as_sql(
-            compiler, connection, **more,
-            template="CAST(round((julianday(%(expressions)s) - 2440587.5) * 86400000) AS INTEGER)",
-        )  # fmt: skip
-
-
 def raw(der: Der, start: datetime, end: datetime, *, limit: int, received_after: datetime | None = None) -> Page:
     """Return SEN's DER objects of the readings of [start, end), made of at most `limit` readings.
 
@@ -67,7 +43,7 @@ def raw(der: Der, start: datetime, end: datetime, *, limit: int, received_after:
     if received_after:
         found = found.filter(received_at__gt=received_after)
     rows = list(found.values_list(Milliseconds("ts"), *points.columns(kind))[: limit + 1])
-    then = time_of(rows[limit - 1][0]) + _MILLISECOND if len(rows) > limit else None
+    then = time_of(rows[limit - 1][0]) + timedelta(milliseconds=1) if len(rows) > limit else None
     data = points.der_objects(kind, rows[:limit], make=der.make, rated_power_w=der.rated_power_w)
     return Page(list(data), then)
 
@@ -108,16 +84,6 @@ def flows(kind: Kind, bucket: Bucket) -> dict[str, Decimal | None]:
 def number(energy: Decimal | None) -> float | None:
     """Return an energy as JSON has it: three decimals are far from what a double cannot hold."""
     return None if energy is None else float(energy)
-
-
-def milliseconds(at: datetime) -> int:
-    """Return a time in Unix milliseconds."""
-    return (at - _EPOCH) // _MILLISECOND
-
-
-def time_of(unix_ms: int) -> datetime:
-    """Return the time (UTC) of Unix milliseconds."""
-    return _EPOCH + unix_ms * _MILLISECOND
 
 
 def _span(bucket: Bucket) -> dict[str, int]:

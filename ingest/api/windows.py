@@ -13,7 +13,7 @@ from rest_framework import serializers
 from gateways.rest import paging
 from gateways.rest.problems import invalid
 from gateways.rest.requests import Query
-from ingest import telemetry
+from ingest import unix_time
 from ingest.readings import EARLIEST
 from ingest.statistics import Step
 
@@ -21,7 +21,7 @@ STEPS = {"15m": Step.QUARTER, "1h": Step.HOUR, "1d": Step.DAY, "1mo": Step.MONTH
 MONTH, YEAR = timedelta(days=31), timedelta(days=366)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _DEFAULT = timedelta(days=1)
-_FIRST, _LAST = telemetry.milliseconds(EARLIEST), telemetry.milliseconds(LATEST)
+_FIRST, _LAST = unix_time.milliseconds(EARLIEST), unix_time.milliseconds(LATEST)
 
 
 @extend_schema_field(
@@ -50,7 +50,7 @@ class Moment(serializers.Field[datetime, str, Any, Any]):
 
     def _read(self, text: str) -> datetime:
         if re.fullmatch(r"[0-9]{13}", text):
-            return telemetry.time_of(int(text))
+            return unix_time.time_of(int(text))
         try:
             at = datetime.fromisoformat(text)
             if at.tzinfo is None:
@@ -91,7 +91,7 @@ class Window:
 
     def cursor(self, then: datetime | None) -> str | None:
         """Return the cursor of the page that goes on at `then`, up to the same end."""
-        return paging.encode([telemetry.milliseconds(at) for at in (then, self.end)]) if then else None
+        return paging.encode([unix_time.milliseconds(at) for at in (then, self.end)]) if then else None
 
 
 def asked(query: dict[str, Any], now: datetime, *, longest: timedelta) -> Window:
@@ -112,7 +112,7 @@ def asked(query: dict[str, Any], now: datetime, *, longest: timedelta) -> Window
 def _of_cursor(cursor: str, longest: timedelta) -> Window:
     match paging.decode(cursor, list):
         case [int(start), int(end)] if all(_FIRST <= ms < _LAST for ms in (start, end)):
-            window = Window(telemetry.time_of(start), telemetry.time_of(end))
+            window = Window(unix_time.time_of(start), unix_time.time_of(end))
             if timedelta(0) < window.end - window.start <= longest:
                 return window
     raise paging.unknown()
