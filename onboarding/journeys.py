@@ -16,10 +16,10 @@ from gateways import actions as gateway_actions
 from gateways import events, wallets
 from gateways.events import By
 from gateways.models import Gateway, Partner, Wallet
-from ingest import connections, locks
+from ingest import locks
 from ingest.models import Connection, System
 from ingest.readings import Kind
-from onboarding import actions, consents, invitations
+from onboarding import actions, consents, invitations, my_sharing
 from onboarding.models import ChosenSystem, Consent, Invitation, Journey, JourneyEntry
 
 STARTED = "started"
@@ -224,7 +224,9 @@ def _attach(journey: Journey, connection: Connection, now: datetime) -> Journey:
     before, journey.connection = journey.connection, connection
     if before and before != connection:
         journey.chosen.all().delete()
-        _exchange(before, journey, now)
+        if not _has_homes(before):  # what was agreed to is for the account that takes its place
+            consents.detach(connection=before)
+        _let_go(before, journey.user, now)
     consents.attach(connection=connection, user=journey.user, now=now)
     consents.enforce(connection=connection, by=journey.user, now=now)
     _save(journey, CONNECTED, now, connection.vendor)
@@ -256,13 +258,6 @@ def _save(journey: Journey, what: str, now: datetime, detail: str = "") -> None:
     note(journey, what, now, detail)
 
 
-def _exchange(before: Connection, journey: Journey, now: datetime) -> None:
-    """Disconnect an account that another of the brand takes the place of; what was agreed to is for that one now."""
-    if not _has_homes(before):
-        consents.detach(connection=before)
-        connections.disconnect(connection=before, by=journey.user, now=now)
-
-
 def _leave(journey: Journey, by: By, now: datetime) -> None:
     connection, journey.connection = journey.connection, None
     journey.chosen.all().delete()
@@ -277,9 +272,7 @@ def _let_go(connection: Connection, by: By, now: datetime) -> None:
     """Disconnect an account, unless a home came of it."""
     locks.lock(connection.systems.all(), [connection])
     if not _has_homes(connection):
-        for consent in consents.active(connection):
-            consents.end(consent=consent, ending=Consent.Ending.STOPPED, by=by, now=now)
-        connections.disconnect(connection=connection, by=by, now=now)
+        my_sharing.disconnect(connection=connection, by=by, now=now)
 
 
 def _has_homes(connection: Connection) -> bool:

@@ -199,7 +199,7 @@ def test_another_account_of_the_brand_takes_the_place_and_the_consent_of_the_one
     assert wizard.next_step(changed).slug == "homes"
     assert consents.active(changed.connection).count() == 2
     first.refresh_from_db()
-    assert first.status == Connection.Status.DISCONNECTED
+    assert (first.status, first.systems.get().shown) == (Connection.Status.DISCONNECTED, False)
 
 
 def test_the_same_brand_again_changes_nothing(journey):
