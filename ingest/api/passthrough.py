@@ -88,8 +88,8 @@ class _Live(Endpoint, abstract=True):
     def list(self, request: Request) -> Response:
         """Ask all vendors at once. Who does not answer is named in `errors`; the others are told."""
         page = self._page()
-        if page.problems and request.accepted_renderer.format == "csv":
-            raise page.problems[0]  # a table has no room for what is missing
+        if page.problem and request.accepted_renderer.format == "csv":
+            raise page.problem  # a table has no room for what is missing
         data = [document for vendor, system in page.sites for document in self.shown(vendor, system)]
         return paging.answer(request, data, page.next_cursor, errors=page.errors)
 

@@ -34,7 +34,8 @@ class Listing:
 
     sites: list[tuple[str, VendorSystem]] = field(default_factory=list)
     errors: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problem: Problem | None = None
+    """the first that went wrong, for who takes all or nothing"""
     next_cursor: str | None = None
 
     def add(self, account: Account, found: Found) -> None:
@@ -45,7 +46,7 @@ class Listing:
 
     def fail(self, vendor: str, problem: Problem, systems: list[str] | None = None) -> None:
         """Name a problem of a vendor: of these systems alone, or of all it has. The same of others is told once."""
-        self.problems.append(problem)
+        self.problem = self.problem or Problem(problem.slug, f"{vendor}: {problem.detail}", headers=problem.headers)
         document, known = problem.document(), self.errors.setdefault(vendor, [])
         told = {name: document[name] for name in _SHOWN}
         if "Retry-After" in problem.headers:

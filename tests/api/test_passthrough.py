@@ -191,6 +191,7 @@ def test_a_table_has_no_room_for_what_is_missing_and_is_refused(clouds, fault):
     fault("solis", status=503)
     refused = backend().get("sites", {"format": "csv"}, headers=solis())
     assert (refused.status_code, refused["Content-Type"]) == (502, "application/problem+json")
+    assert refused.json()["detail"].startswith("solis: ")
 
 
 # --- one by id -------------------------------------------------------------------------------------------------------
