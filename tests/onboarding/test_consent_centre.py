@@ -74,8 +74,9 @@ def test_the_other_purpose_keeps_its_own_dates(signed_in, villa):
     assert (after.pk, after.given_at) == (before.pk, before.given_at)
 
 
-def test_an_account_without_any_purpose_left_is_disconnected(anna, villa):
-    for purpose in ("service", "rewards"):
+def test_an_account_without_any_purpose_left_is_disconnected_and_that_is_said_before(signed_in, anna, villa):
+    for purpose, said in (("service", False), ("rewards", True)):
+        assert ("Solis is disconnected, too" in signed_in.get(reverse("home_consents")).text) is said
         my_sharing.stop(connection=villa.connection, purpose=purpose, by=anna, now=NOW)
     connection = Connection.objects.get()
     assert (connection.status, connection.secrets) == ("disconnected", "")
