@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from unittest import mock
 
 import pytest
-from django.db import connection as database
-from django.db import connections
 from django.utils import timezone
 
 from gateways import actions
@@ -17,6 +14,7 @@ from gateways.rest import idempotency
 from ingest.vendors.errors import VendorThrottled
 from tests import factories
 from tests.api.calling import Api, backend, problem
+from tests.together import at_once, needs_several_writers
 
 pytestmark = pytest.mark.django_db
 
@@ -154,21 +152,9 @@ def test_what_is_kept_is_sealed_and_what_was_sent_is_not_kept(api):
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_requests_at_once_one_is_done():
-    if database.vendor != "postgresql":
-        pytest.skip("SQLite has one writer at a time: set DATABASE_URL to a PostgreSQL to see two")
+    needs_several_writers()
     api = backend(factories.gateway_type(prefix="acme").partner)
-    gate, answers = threading.Barrier(2), []
-
-    def call():
-        gate.wait()
-        answers.append(make(Api(api.token)))
-        connections.close_all()
-
-    threads = [threading.Thread(target=call) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    answers = at_once(*[lambda: make(Api(api.token))] * 2)
     assert Gateway.objects.count() == 1
     (done,) = {answer.json()["id"] for answer in answers if answer.status_code == 201}
     assert all(problem(answer)[1] == "idempotency-key-in-use" for answer in answers if answer.status_code != 201)

@@ -2,46 +2,22 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
 from gateways import actions, events
-from gateways.models import Event, GatewayType, Partner, Wallet
+from gateways.models import Event, Gateway, GatewayKey, GatewayType, Partner, Wallet
 from tests.gateways.lives import BY, LATER, NOW, WALLET, gateway_at, states
+from tests.together import at_once, needs_several_writers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def at_once(*calls: Callable[[], object]) -> list[BaseException | None]:
-    """Run the calls in threads that start together; return what each raised."""
-    start = threading.Barrier(len(calls))
-    raised: list[BaseException | None] = [None] * len(calls)
-
-    def run(number: int) -> None:
-        start.wait(timeout=60)
-        try:
-            calls[number]()
-        except Exception as error:  # noqa: BLE001  it is handed to the test
-            raised[number] = error
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    return raised
-
-
 def test_of_two_rotations_at_once_one_is_refused(active):
     copies = [type(active).objects.get(pk=active.pk) for _ in range(2)]
-    raised = at_once(*(lambda copy=copy: actions.rotate_key(owner=copy, **BY) for copy in copies))
-    assert [type(error) for error in raised if error] == [ValidationError]
+    made = at_once(*(lambda copy=copy: actions.rotate_key(owner=copy, **BY) for copy in copies))
+    assert {type(one) for one in made} == {GatewayKey, ValidationError}
     assert states(active) == {"active": 1, "pending": 1}
     assert events.first_broken(active.partner) is None
 
@@ -51,12 +27,12 @@ def test_activating_and_banning_at_once_end_one_after_the_other(global_type):
     old = global_type.keys.get()
     actions.rotate_key(owner=global_type, **BY)
     copies = [GatewayType.objects.get(pk=global_type.pk) for _ in range(2)]
-    raised = at_once(
+    made = at_once(
         lambda: actions.activate_key(owner=copies[0], by="test", now=LATER),
         lambda: actions.ban_key(key=old, reason="stolen", by="test", now=LATER),
         lambda: actions.create_gateway(gateway_type=copies[1], **BY),
     )
-    assert raised == [None, None, None]
+    assert [type(one) for one in made] == [GatewayKey, GatewayKey, Gateway]
     assert states(global_type) == {"banned": 1, "active": 1}
     assert events.first_broken(global_type.partner) is None
 
@@ -73,8 +49,7 @@ def test_events_of_many_threads_are_one_whole_chain(partner):
 
 def test_rows_of_the_partner_are_written_while_an_action_goes_on(partner):
     """What is stored for a partner has a foreign key to it, and must not wait for whoever records its events."""
-    if connection.vendor == "sqlite":
-        pytest.skip("SQLite has one writer at a time")
+    needs_several_writers()
 
     def write() -> None:
         with connection.cursor() as cursor:

@@ -1,17 +1,16 @@
 from __future__ import annotations
 
-import threading
+import functools
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection as database
-from django.db import connections as database_connections
 
 from ingest import adapters, budget, credentials
 from ingest.models import BudgetUse
 from ingest.vendors.base import Quota
 from ingest.vendors.errors import Scope, VendorThrottled
 from tests import factories
+from tests.together import at_once, needs_several_writers
 
 pytestmark = pytest.mark.django_db
 
@@ -121,25 +120,17 @@ def test_a_request_that_the_quota_does_not_allow_is_not_made(sharing, monkeypatc
 
 @pytest.mark.django_db(transaction=True)
 def test_workers_at_once_never_take_more_than_there_is(sharing):
-    if database.vendor != "postgresql":
-        pytest.skip("SQLite has one writer at a time: set DATABASE_URL to a PostgreSQL to see several")
+    needs_several_writers()
     taken, refused = [], []
-    gate = threading.Barrier(4)
 
     def work(connection):
-        gate.wait()
         for _ in range(10):
             try:
                 take(connection, Quota(17, timedelta(minutes=1)), Quota(100, timedelta(days=1)))
                 taken.append(1)
             except VendorThrottled:
                 refused.append(1)
-        database_connections.close_all()
 
-    threads = [threading.Thread(target=work, args=[sharing[number % 2]]) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    assert at_once(*(functools.partial(work, sharing[number % 2]) for number in range(4))) == [None] * 4
     assert (len(taken), len(refused)) == (17, 23)
     assert used() == [17, 17]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
+import functools
 
 import pytest
-from django.db import connections as databases
 
 from gateways import actions as gateway_actions
 from gateways.models import Gateway
@@ -14,6 +13,7 @@ from ingest.models import Der
 from onboarding import actions
 from tests import factories
 from tests.factories import NOW
+from tests.together import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -78,21 +78,6 @@ def test_a_device_that_moved_away_stands_in_nobodys_way(kind, moved):
 @pytest.mark.django_db(transaction=True)
 def test_of_two_at_the_same_time_one_wins(kind):
     homes = [home(kind, "INV-1"), home(kind, "INV-1")]
-    start, said = threading.Barrier(2), []
-
-    def take(system):
-        start.wait()
-        try:
-            said.append(type(give(kind, system)))
-        except duplicates.LinkedElsewhere as refused:
-            said.append(type(refused))
-        finally:
-            databases.close_all()
-
-    threads = [threading.Thread(target=take, args=(system,)) for system in homes]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert set(said) == {Gateway, duplicates.LinkedElsewhere}
+    said = at_once(*(functools.partial(give, kind, system) for system in homes))
+    assert {type(one) for one in said} == {Gateway, duplicates.LinkedElsewhere}
     assert Gateway.objects.count() == 1

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection as database
-from django.db import connections
 
 from gateways import actions, queries
 from gateways.models import Event
@@ -16,6 +13,7 @@ from ingest.sen.errors import SenThrottled, SenUnavailable
 from tests import factories
 from tests.factories import NOW
 from tests.ingest.queues import add, after, claim, filled, states, waiting
+from tests.together import at_once, needs_several_writers
 
 pytestmark = pytest.mark.django_db
 
@@ -203,32 +201,21 @@ def test_a_queue_that_waits_after_a_failure_can_be_tried_soon():
 
 @pytest.mark.django_db(transaction=True)
 def test_workers_that_claim_at_once_never_get_the_same_queue():
-    if database.vendor != "postgresql":
-        pytest.skip("SQLite has one writer at a time: set DATABASE_URL to a PostgreSQL to see several")
+    needs_several_writers()
     of_type = factories.gateway_type()
     queues = [filled(2, of_type) for _ in range(12)]
     counts: list[int] = []
-    gate = threading.Barrier(4)
 
     def work():
-        gate.wait()
         while claims := outbox.claim_due(now=NOW):
             counts.append(record(*(Outcome(one, delivered=[m.id for m in one.messages]) for one in claims)))
-        connections.close_all()
 
     def feed():
-        gate.wait()
         for queue in queues:
             add(queue.gateway, queue.gateway.system.ders.get().pk, 3)
-        connections.close_all()
 
-    threads = [threading.Thread(target=work) for _ in range(3)] + [threading.Thread(target=feed)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    while claims := outbox.claim_due(now=NOW):
-        counts.append(record(*(Outcome(one, delivered=[m.id for m in one.messages]) for one in claims)))
+    assert at_once(work, work, work, feed) == [None] * 4
+    work()
     assert sum(counts) == Message.objects.filter(state="delivered").count() == 12 * 5
     assert [waiting(queue) for queue in queues] == [0] * 12
     assert [queue.delivered for queue in queues] == [5] * 12

@@ -1,18 +1,18 @@
 from __future__ import annotations
 
+import functools
 import io
-import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection as database
-from django.db import connections
 
 from ingest import partitions, store
 from ingest.models import Reading
 from tests import factories
 from tests.factories import NOW
+from tests.together import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -117,24 +117,10 @@ def test_the_command_says_what_is_wrong(postgresql, arguments, words):
 @pytest.mark.django_db(transaction=True)
 def test_workers_that_meet_a_new_month_at_once_make_it_once_while_readings_are_written(nothing_there):
     systems = [factories.system(None) for _ in range(4)]
-    gate, failed = threading.Barrier(4), []
 
     def work(system):
-        readings = factories.readings(system, 20, step=timedelta(days=20))
-        gate.wait()
-        try:
-            for reading in readings:
-                store.store_readings(system=system, readings=[reading], now=NOW)
-        except Exception as error:
-            failed.append(error)
-            raise
-        finally:
-            connections.close_all()
+        for reading in factories.readings(system, 20, step=timedelta(days=20)):
+            store.store_readings(system=system, readings=[reading], now=NOW)
 
-    threads = [threading.Thread(target=work, args=[system]) for system in systems]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failed == []
+    assert at_once(*(functools.partial(work, system) for system in systems)) == [None] * 4
     assert Reading.objects.count() == 80

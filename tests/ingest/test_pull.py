@@ -1,14 +1,12 @@
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-import threading
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.db import connection as database
-from django.db import connections as database_connections
 
 from gateways import actions
 from gateways.models import Event, Gateway
@@ -21,6 +19,7 @@ from ingest.vendors.errors import (
 from tests import factories
 from tests.factories import NOW
 from tests.ingest.vendor import POLICY, Fake, failing, home, hourly, outcomes, pull_once, windows, with_homes
+from tests.together import at_once, needs_several_writers
 
 pytestmark = pytest.mark.django_db
 
@@ -220,22 +219,10 @@ def test_a_second_worker_finds_the_account_taken(vendor, account):
 
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_at_once_pull_once(vendor):
-    if database.vendor != "postgresql":
-        pytest.skip("SQLite has one writer at a time: set DATABASE_URL to a PostgreSQL to see two")
+    needs_several_writers()
     account = with_homes(vendor, "home")
-    gate, done = threading.Barrier(4), []
-
-    def work():
-        gate.wait()
-        done.append(pull.pull_connection(connection_id=account.pk, clock=lambda: NOW, until=math.inf))
-        database_connections.close_all()
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(done) == [False, False, False, True]
+    work = functools.partial(pull.pull_connection, connection_id=account.pk, clock=lambda: NOW, until=math.inf)
+    assert sorted(at_once(*[work] * 4)) == [False, False, False, True]
     assert len(vendor.asked) == 5
 
 

@@ -9,8 +9,6 @@ from types import SimpleNamespace
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from django.db import connection as database
-from django.db import connections
 
 from gateways import actions, vault
 from gateways.models import GatewayKey
@@ -22,6 +20,7 @@ from tests.factories import NOW
 from tests.ingest.queues import add, filled, states, waiting
 from tests.ingest.sen import receiver as stand_in
 from tests.ingest.sen.receiver import Reply
+from tests.together import at_once, needs_several_writers
 
 pytestmark = pytest.mark.django_db
 
@@ -281,26 +280,19 @@ def test_tries_are_counted_by_vendor_and_outcome(sen):
 
 @pytest.mark.django_db(transaction=True)
 def test_workers_that_push_at_once_deliver_each_message_once_and_each_gateway_in_order(sen, monkeypatch):
-    if database.vendor != "postgresql":
-        pytest.skip("SQLite has one writer at a time: set DATABASE_URL to a PostgreSQL to see several")
+    needs_several_writers()
     monkeypatch.setattr(outbox, "MAX_QUEUES", 3)
     monkeypatch.setattr(outbox, "BATCH", 9)
     of_type = factories.gateway_type()
     queues = [filled(20, of_type) for _ in range(8)]
-    delivered: list[int] = []
+    first = queues[0].gateway
 
-    def work():
-        delivered.append(drain())
-        connections.close_all()
+    def feed():
+        add(first, first.system.ders.get().pk, 20)
+        return 0
 
-    threads = [threading.Thread(target=work) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    add(queues[0].gateway, queues[0].gateway.system.ders.get().pk, 20)
-    for thread in threads:
-        thread.join()
-    delivered.append(drain())
-    assert sum(delivered) == len(sen.got) == 180
+    delivered = at_once(drain, drain, drain, feed)
+    assert sum(delivered) + drain() == len(sen.got) == 180
     tokens = [sent(body) for body in sen.bodies]
     for queue in queues:
         mine = [token["payload"] for token in tokens if token["header"]["device"] == queue.gateway.serial]

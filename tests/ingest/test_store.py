@@ -1,13 +1,11 @@
 from __future__ import annotations
 
+import itertools
 import json
-import threading
 from datetime import UTC, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connection as database
-from django.db import connections
 
 from gateways import actions
 from ingest import outbox, store
@@ -16,6 +14,7 @@ from ingest.readings import VALUES, DerKey, Kind, Quality
 from ingest.readings import Reading as Sample
 from tests import factories
 from tests.factories import NOW
+from tests.together import at_once, needs_several_writers
 
 pytestmark = pytest.mark.django_db
 
@@ -213,23 +212,15 @@ def test_readings_of_many_months_find_their_place(system):
 
 @pytest.mark.django_db(transaction=True)
 def test_two_threads_that_store_the_same_home_at_once_lose_and_double_nothing():
-    if database.vendor != "postgresql":
-        pytest.skip("SQLite has one writer at a time: set DATABASE_URL to a PostgreSQL to see two")
+    needs_several_writers()
     system = factories.system(factories.active_gateway())
     readings = [Sample(ts=NOW + timedelta(minutes=number), power_w=-float(number)) for number in range(200)]
-    stored: list[store.Stored] = []
-    gate = threading.Barrier(2)
 
     def work(part):
-        gate.wait()
-        stored.extend(put(system, *part[start : start + 20]) for start in range(0, len(part), 20))
-        connections.close_all()
+        return [put(system, *part[start : start + 20]) for start in range(0, len(part), 20)]
 
-    threads = [threading.Thread(target=work, args=[part]) for part in (readings[:150], readings[50:])]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    both = at_once(lambda: work(readings[:150]), lambda: work(readings[50:]))
+    stored = list(itertools.chain(*both))
     assert sum(one.received for one in stored) == 300
     assert sum(one.changed for one in stored) == 200
     assert Reading.objects.count() == 200

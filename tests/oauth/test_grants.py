@@ -20,8 +20,8 @@ from tests import factories
 from tests.api.calling import Api
 from tests.factories import NOW
 from tests.gateways.lives import BY
-from tests.gateways.test_together import at_once
 from tests.oauth.world import answer, make_app, post, seen
+from tests.together import at_once, needs_several_writers
 
 pytestmark = pytest.mark.django_db
 
@@ -246,8 +246,7 @@ def test_a_home_that_is_given_away_or_released_is_out_of_reach(world, change):
 @pytest.mark.django_db(transaction=True)
 def test_a_homeowner_agrees_while_an_owner_changes_the_app(world, monkeypatch):
     """A grant refers to the client: if it had to wait for the client's row, each would wait for the other."""
-    if connection.vendor == "sqlite":
-        pytest.skip("SQLite has one writer at a time")
+    needs_several_writers()
     # The log comes last, and takes the partner's lock, which she needs first.
     monkeypatch.setattr(clients, "_record", lambda *_, **__: None)
 

@@ -21,6 +21,7 @@ from tests import factories
 from tests.factories import NOW
 from tests.ingest import queues
 from tests.onboarding import homes
+from tests.together import needs_several_writers
 
 BY: dict[str, Any] = {"by": "test", "now": NOW}
 Case = tuple[str, Callable[[], object], QuerySet[Any], QuerySet[Any]]
@@ -28,8 +29,7 @@ Case = tuple[str, Callable[[], object], QuerySet[Any], QuerySet[Any]]
 
 @pytest.mark.django_db(transaction=True)
 def test_whoever_waits_for_a_row_holds_none_that_comes_later():
-    if connection.vendor == "sqlite":
-        pytest.skip("SQLite has one lock for everything")
+    needs_several_writers()
     assert [name for name, act, first, later in _cases() if not _keeps_order(act, first, later)] == []
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import threading
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
 from django.core.cache import cache
-from django.db import connection as database
 from django.test import Client
 from django.utils import timezone
 
@@ -26,6 +24,7 @@ from ingest.vendors.errors import (
 from onboarding import flows
 from onboarding.models import Consent, Enrollment, JoinSession
 from tests.onboarding.flows.walk import BACK, STATE, Keyed, Site, come_back
+from tests.together import at_once
 
 RIGHT = {"key": "right"}
 
@@ -362,25 +361,6 @@ def test_a_state_that_was_made_for_one_vendor_does_not_work_for_another(site, cl
 
 
 # --- at the same time -------------------------------------------------------------------------------------------------
-
-
-def at_once(*calls):
-    """Call all from threads of their own at the same moment; return what they return."""
-    barrier, told = threading.Barrier(len(calls)), []
-
-    def run(call):
-        barrier.wait()
-        try:
-            told.append(call())
-        finally:
-            database.close()
-
-    threads = [threading.Thread(target=run, args=[call]) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return told
 
 
 @pytest.mark.django_db(transaction=True)
