@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 
 from django.db import connection
@@ -25,6 +27,15 @@ def share() -> None:
         shutil.copy(template, connection.settings_dict["TEST"]["NAME"])
     else:
         connection.settings_dict["TEST"]["TEMPLATE"] = template
+
+
+def copy_into(folder: Path) -> None:
+    """Have a process on SQLite whose VAR_DIR is `folder` find its migrations done, if tests run on SQLite, too."""
+    if _SQLITE:
+        folder.mkdir(exist_ok=True)
+        new = sqlite3.connect(folder / "portal.sqlite3")
+        with contextlib.closing(new), contextlib.closing(sqlite3.connect(connection.settings_dict["NAME"])) as migrated:
+            migrated.backup(new)
 
 
 def _make(name: str) -> None:

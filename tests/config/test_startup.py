@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from django.db import connection
+
+from tests import schema
 
 pytestmark = pytest.mark.once
 
@@ -50,10 +49,7 @@ def embedded(tmp_path):
 
 @pytest.mark.django_db
 def test_no_process_starts_without_the_master_key_this_installation_has_sealed_with(embedded, tmp_path):
-    if connection.vendor == "sqlite":  # migrations that have run already take no time
-        new = sqlite3.connect(tmp_path / "portal.sqlite3")
-        with contextlib.closing(new), contextlib.closing(sqlite3.connect(connection.settings_dict["NAME"])) as migrated:
-            migrated.backup(new)
+    schema.copy_into(tmp_path)
     assert start(["manage.py", "migrate"], **embedded).returncode == 0
     assert start(["manage.py", "check", "--database", "default"], **embedded).returncode == 0
     for command in (WEB, WORKER, BEAT):

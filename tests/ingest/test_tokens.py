@@ -343,7 +343,7 @@ def go(*children):
     for child in children:
         child.stdin.write("go\n")
         child.stdin.flush()
-    return [child.communicate(timeout=30)[0].strip() for child in children]
+    return [child.communicate(timeout=60)[0].strip() for child in children]
 
 
 @pytest.mark.django_db(transaction=True)

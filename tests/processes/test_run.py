@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from onboarding import dotenv
+from tests import schema
 from tests.ports import free_port
 
 pytestmark = pytest.mark.once
@@ -50,7 +51,7 @@ class Machine:
     def output(self) -> str:
         return (self.folder / "output").read_text()
 
-    def wait_for_output(self, text: str, seconds: float = 120) -> None:
+    def wait_for_output(self, text: str, seconds: float = 180) -> None:
         deadline = time.monotonic() + seconds
         while text not in self.output:
             assert time.monotonic() < deadline, f"waited for {text!r}, saw:\n{self.output}"
@@ -73,7 +74,9 @@ def machine(tmp_path_factory):
         run.wait()
 
 
+@pytest.mark.django_db
 def test_one_command_brings_everything_up_and_ctrl_c_ends_all_of_it(machine):
+    schema.copy_into(machine.folder / "var")
     first = machine.run()
     machine.wait_for_output("The portal is at")
     machine.wait_until_ready()
