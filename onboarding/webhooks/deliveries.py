@@ -67,7 +67,7 @@ def record(call: Call, reply: Reply, *, now: datetime) -> None:
 
     Nothing is written if the lease has lapsed or the endpoint was changed meanwhile: what was sent is sent again.
     """
-    endpoint = locked(call.endpoint_id, lease=call.lease)
+    endpoint = locking().filter(pk=call.endpoint_id, lease=call.lease).first()
     if endpoint is None:
         return
     error = calls.trouble(call, reply)
@@ -154,10 +154,10 @@ def withdraw(endpoint: WebhookEndpoint, *, now: datetime) -> None:
 @transaction.atomic
 def forget(*, now: datetime) -> None:
     """Delete deliveries that ended more than 30 days ago, and previous secrets that sign no more."""
+    ended = WebhookEndpoint.objects.filter(previous_until__lte=now)
+    ended.update(previous_secret="", previous_until=None)  # first: a webhook is locked before its deliveries
     old = WebhookDelivery.objects.filter(created_at__lt=now - KEPT_FOR)
     old.exclude(delivered_at=None, withdrawn_at=None).delete()
-    ended = WebhookEndpoint.objects.filter(previous_until__lte=now)
-    ended.update(previous_secret="", previous_until=None)
 
 
 def log_event(endpoint: WebhookEndpoint, name: str, by: By, now: datetime, **data: object) -> Event:
@@ -168,10 +168,9 @@ def log_event(endpoint: WebhookEndpoint, name: str, by: By, now: datetime, **dat
     )
 
 
-def locked(pk: int, **fields: object) -> WebhookEndpoint | None:
-    """Return an endpoint, locked, if it still has these values; None otherwise."""
-    rows = WebhookEndpoint.objects.select_for_update(of=("self",)).select_related("partner")
-    return rows.filter(pk=pk, **fields).first()
+def locking() -> QuerySet[WebhookEndpoint]:
+    """Return endpoints, each of which is locked when it is read."""
+    return WebhookEndpoint.objects.select_for_update(of=("self",)).select_related("partner")
 
 
 def _due(now: datetime) -> QuerySet[WebhookEndpoint]:
@@ -189,7 +188,7 @@ def _free(now: datetime) -> Q:
 @transaction.atomic
 def _next_call(pk: int, lease: uuid.UUID, now: datetime) -> Call | None:
     """Write down what a claimed endpoint is sent, and return it; None, and the endpoint free, if that is nothing."""
-    endpoint = locked(pk, lease=lease)
+    endpoint = locking().filter(pk=pk, lease=lease).first()
     if endpoint is None:
         return None
     try:

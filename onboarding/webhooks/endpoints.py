@@ -69,7 +69,7 @@ def change(
         _check_address(url, endpoint.partner)
     asked = {"url": url, "names": None if names is None else _checked(names), "name": name}
     with transaction.atomic():
-        row = _locked(endpoint)
+        row = deliveries.locking().get(pk=endpoint.pk)
         changed = {field: value for field, value in asked.items() if value is not None and value != getattr(row, field)}
         if changed:
             _apply(row, changed, by, now)
@@ -107,7 +107,7 @@ def renew_secret(
     if not timedelta() <= previous_valid <= LONGEST_PREVIOUS_VALID:
         msg = f"The previous secret is valid for up to {LONGEST_PREVIOUS_VALID.days} days."
         raise ValidationError({"previous_valid": msg})
-    row = _locked(endpoint)
+    row = deliveries.locking().get(pk=endpoint.pk)
     row.previous_secret, row.previous_until = "", None
     if previous_valid:
         before = sealed_field(WebhookEndpoint, "secret").unseal(row)
@@ -130,7 +130,7 @@ def replay(
     if (after is None) == (since is None):
         msg = "Say either after which sequence, or since when."
         raise ValidationError(msg)
-    row = _locked(endpoint)
+    row = deliveries.locking().get(pk=endpoint.pk)
     target = after if since is None else _before(row.partner_id, since)
     assert target is not None  # noqa: S101  one of the two was given
     if target > row.cursor:
@@ -146,7 +146,7 @@ def replay(
 @transaction.atomic
 def delete(*, endpoint: WebhookEndpoint, by: By, now: datetime) -> None:
     """Delete a webhook and what is known of its deliveries."""
-    row = _locked(endpoint)
+    row = deliveries.locking().get(pk=endpoint.pk)
     deliveries.log_event(row, events.WEBHOOK_DELETED, by, now)
     row.delete()
 
@@ -197,7 +197,3 @@ def _before(partner_id: int, since: datetime) -> int:
     chain = Event.objects.filter(partner=partner_id).values_list("at", flat=True)
     last = queries.last_sequence(partner_id)
     return bisect.bisect_left(range(1, last + 1), since, key=lambda sequence: chain.get(sequence=sequence))
-
-
-def _locked(endpoint: WebhookEndpoint) -> WebhookEndpoint:
-    return WebhookEndpoint.objects.select_for_update(of=("self",)).select_related("partner").get(pk=endpoint.pk)

@@ -80,7 +80,7 @@ def _reply_of(done: Future[Reply]) -> Reply:
 @transaction.atomic
 def _note_success(endpoint: WebhookEndpoint, call: Call, by: By, now: datetime) -> None:
     """Note it, unless the address was changed while the call was under way: then it says nothing of the new one."""
-    row = deliveries.locked(endpoint.pk, url=call.url)
+    row = deliveries.locking().filter(pk=endpoint.pk, url=call.url).first()
     if row is None or (call.kind is Kind.CHALLENGE and row.verified_at):
         return
     deliveries.note_success(row, call.kind, by=by, now=now)

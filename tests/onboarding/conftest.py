@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from django.core.cache import cache
 
 from tests.clouds import clouds, join_page, running_clouds
 from tests.onboarding import homes
@@ -30,3 +31,16 @@ def villa(anna):
     system = homes.home(anna)
     homes.read(system)
     return system
+
+
+@pytest.fixture
+def gaps(monkeypatch):
+    """For how many seconds homes are left alone, each time one is to be advanced."""
+    add, seen = cache.add, []
+
+    def noting(key, value, timeout):
+        seen.append(timeout)
+        return add(key, value, timeout)
+
+    monkeypatch.setattr(cache, "add", noting)
+    return seen

@@ -93,16 +93,8 @@ def test_a_home_of_production_waits_until_staff_note_that_it_is_registered(anna:
 
 
 def test_a_home_that_fails_holds_up_no_other_and_waits_longer_each_time(
-    anna: User, sen: list[str], monkeypatch: pytest.MonkeyPatch
+    anna: User, sen: list[str], gaps: list[int]
 ) -> None:
-    gaps = []
-    add = cache.add
-
-    def noting(key: str, value: str, timeout: int) -> bool:
-        gaps.append(timeout)
-        return add(key, value, timeout)
-
-    monkeypatch.setattr(cache, "add", noting)
     down = home(anna, "down")
     home(anna, "up")
     assert advance() == 1

@@ -106,18 +106,8 @@ def test_a_wallet_that_is_named_here_is_never_changed(sen: Any, home: Gateway) -
     assert [advance(), state(home)] == [0, ("registered", OTHER)]
 
 
-def test_while_sen_has_no_owner_it_is_asked_less_and_less_often(
-    sen: Any, home: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_while_sen_has_no_owner_it_is_asked_less_and_less_often(sen: Any, home: Gateway, gaps: list[int]) -> None:
     sen.owner = None
-    gaps = []
-    add = cache.add
-
-    def noting(key: str, value: str, timeout: int) -> bool:
-        gaps.append(timeout)
-        return add(key, value, timeout)
-
-    monkeypatch.setattr(cache, "add", noting)
     signed(home)
     assert [advance(), advance(), sen.asked] == [0, 0, [home.serial]], "the second time it waits"
     cache.delete(f"advance:{home.pk}")

@@ -52,6 +52,13 @@ class SenClient:
 
 
 @pytest.fixture
+def state() -> Iterator[State]:
+    memory = State()
+    yield memory
+    memory.close()
+
+
+@pytest.fixture
 def signer() -> Signer:
     return Signer()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -47,13 +46,6 @@ class Cloud:
 
     def set(self, **settings: Any) -> TestResponse:
         return self.raw("/__admin/settings", "POST", json=settings)
-
-
-@pytest.fixture
-def state() -> Iterator[State]:
-    memory = State()
-    yield memory
-    memory.close()
 
 
 @pytest.fixture

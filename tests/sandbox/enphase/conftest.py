@@ -1,18 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from sandbox.state import State
 from tests.sandbox.enphase.cloud import Cloud, Home
-
-
-@pytest.fixture
-def state() -> Iterator[State]:
-    memory = State()
-    yield memory
-    memory.close()
 
 
 @pytest.fixture
