@@ -98,6 +98,7 @@ TYPES = (
         "vendor-reply-invalid", 502, "The vendor's answer makes no sense", "Try again later; we look at it.", _VENDOR
     ),
     ProblemType("vendor-failed", 502, "The vendor did not do it", "`detail` says what to do.", _VENDOR),
+    ProblemType("mail-not-sent", 502, "The mail did not leave", "Try again later.", _US),
     ProblemType("sen-unavailable", 502, "SEN does not answer", "Try again later.", _NETWORK),
     ProblemType("sen-failed", 502, "SEN did not do it", "`detail` says what to do.", _US),
     ProblemType("live-busy", 503, "Too many callers wait", "Wait as long as `Retry-After` says.", _US),

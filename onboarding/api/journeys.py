@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db.models import Case, QuerySet, Value, When
+from django.utils import timezone
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gateways.oauth import scopes
+from gateways.rest import waiting
 from gateways.rest.authentication import PARTNERS_OWN
+from gateways.rest.problems import Problem, conflict, problem_of
 from gateways.rest.requests import Document, PageQuery, Query, Time
 from gateways.rest.views import Resource
 from ingest import vendors
-from onboarding import funnel
+from onboarding import funnel, reminders
+from onboarding.emails import NotSent
 from onboarding.models import Journey, JourneyEntry
 
 _STATUS = ("under_way", "finished", "abandoned")
@@ -104,8 +108,10 @@ class Journeys(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
 
     permission_classes = PARTNERS_OWN
     required_scope = scopes.ENROLLMENTS_READ
+    write_scope = scopes.ENROLLMENTS_WRITE
     model = Journey
     partner_path = "partner"
+    may_fail: ClassVar = {"remind": (502, 503)}
     queries: ClassVar = {"list": JourneyQuery, "funnel": _Which}
     lookup_url_kwarg = "journey"
 
@@ -121,3 +127,19 @@ class Journeys(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     def funnel(self, request: Request) -> Response:  # noqa: ARG002  the framework's
         """Tell how many journeys got how far, and how long that took."""
         return Response(self.document({"data": funnel.of(self.get_queryset().prefetch_related(None))}))
+
+    @action(detail=True, methods=["post"])
+    @waiting.waits
+    def remind(self, request: Request, journey: str) -> Response:  # noqa: ARG002  the framework's
+        """Mail the homeowner the link to go on. After a day this happens by itself; one reminder is all they get."""
+        row = self.get_object()
+        if not reminders.remind(journey=row, now=timezone.now()):
+            msg = "They were reminded before: one reminder is all they get."
+            raise conflict(msg)
+        return Response(self.fresh(row))
+
+
+@problem_of.register
+def _(error: NotSent) -> Problem:
+    del error
+    return Problem("mail-not-sent", "The mail server did not take the mail. Try again later.")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from smtplib import SMTPException
 
 import pytest
+from django.core.mail import EmailMultiAlternatives
 
 from gateways.models import Partner
 from onboarding import invitations, journeys
 from onboarding.models import Invitation, Journey
-from tests.api.calling import backend
+from tests.api.calling import backend, problem
 from tests.factories import NOW
 from tests.onboarding import homes
 
@@ -86,6 +88,23 @@ def test_the_funnel_counts_the_partners_own_journeys(api, partner):
     assert {step["count"] for step in others} == {0}
     (began, *_others) = api.get("journeys/funnel", {"since": "2026-06-16T00:00:00Z"}).json()["data"]
     assert (began["count"], began["median_s"]) == (0, None)
+
+
+def test_a_homeowner_is_reminded_once(api, partner, mailoutbox, monkeypatch):
+    at = f"journeys/{begin(partner, 'anna@example.com').uid}/remind"
+    assert problem(api.post(at)) == (403, "insufficient-scope")
+    writer = backend(partner, "enrollments:write")
+    with monkeypatch.context() as patched:
+        patched.setattr(EmailMultiAlternatives, "send", refuse)
+        assert problem(writer.post(at)) == (502, "mail-not-sent")
+    assert [entry["what"] for entry in writer.post(at).json()["timeline"]] == ["started", "reminded"]
+    assert problem(writer.post(at)) == (409, "conflict")
+    assert [mail.to for mail in mailoutbox] == [["anna@example.com"]]
+
+
+def refuse(*_):
+    msg = "The mail server is away."
+    raise SMTPException(msg)
 
 
 def test_journeys_of_others_are_not_there(partner):
