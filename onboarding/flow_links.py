@@ -31,8 +31,9 @@ def of(*, flow: JoinFlow, vendor: str, user_reference: str, state: str = "") -> 
     if flow.deleted_at:
         msg = "This flow is deleted: its links do not work any more."
         raise ValidationError(msg)
-    if said := wrong(flow.vendors.filter(vendor=vendor).first(), quote(state, safe=""), user_reference):
-        raise ValidationError(said)
+    chosen = flow.vendors.filter(vendor=vendor).first()
+    if said := wrong(chosen, quote(state, safe=""), user_reference):
+        raise ValidationError(said if chosen else {"vendor": said})
     query = {"vendor": vendor, "user": user_reference, "state": state}
     given = {name: value for name, value in query.items() if value}
     return f"{flows.address(flow)}?{urlencode(given, quote_via=quote, safe='')}"
