@@ -195,9 +195,9 @@ def test_another_brand_leaves_the_account_and_the_consent_behind(journey):
 
 def test_another_account_of_the_brand_takes_the_place_and_the_consent_of_the_one_before(journey):
     first = ready(journey).connection
-    changed = journeys.attach(journey=journey, connection=account(journey, "key-2"), now=NOW)
-    assert wizard.next_step(changed).slug == "homes"
-    assert consents.active(changed.connection).count() == 2
+    second = account(journey, "key-2")
+    assert wizard.next_step(journeys.attach(journey=journey, connection=second, now=NOW)).slug == "homes"
+    assert consents.active(second).count() == 2
     first.refresh_from_db()
     assert (first.status, first.systems.get().shown) == (Connection.Status.DISCONNECTED, False)
 
