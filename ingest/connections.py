@@ -298,5 +298,4 @@ def _go_on(connection: Connection, name: str, by: By, now: datetime) -> None:
 
 
 def _record(connection: Connection, name: str, by: By, now: datetime, **data: Any) -> None:
-    subject = f"connection:{connection.uid}"
-    events.record(partner=connection.partner, name=name, subject=subject, by=by, now=now, data=data)
+    events.record(partner=connection.partner, name=name, subject=connection.event_subject, by=by, now=now, data=data)

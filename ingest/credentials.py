@@ -110,5 +110,4 @@ def _locked(credential: VendorCredential) -> VendorCredential:
 def _record(
     credential: VendorCredential, name: str, by: By, now: datetime, data: Mapping[str, Any] | None = None
 ) -> None:
-    subject = f"credential:{credential.uid}"
-    events.record(partner=credential.partner, name=name, subject=subject, by=by, now=now, data=data)
+    events.record(partner=credential.partner, name=name, subject=credential.event_subject, by=by, now=now, data=data)

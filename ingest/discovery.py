@@ -67,7 +67,7 @@ def _save_system(connection: Connection, listed: VendorSystem, now: datetime) ->
         events.record(
             partner=connection.partner,
             name=events.SYSTEM_DISCOVERED,
-            subject=f"connection:{connection.uid}",
+            subject=connection.event_subject,
             by="pull",
             now=now,
             data={"system": listed.external_id, "ders": [_name(der) for der in _shared(system, listed)]},

@@ -273,7 +273,7 @@ def _record_holds(mine: list[Outcome], now: datetime) -> None:
             _record_event(gateway, events.QUEUE_HELD, "push", now, reason=outcome.held_reason)
         if outcome.refused:
             refused = [{"message": message, "reason": reason[:200]} for message, reason in outcome.refused]
-            entries = [(f"gateway:{gateway.serial}", data) for data in refused]
+            entries = [(gateway.event_subject, data) for data in refused]
             events.record_each(partner=gateway.partner, name=events.MESSAGE_HELD, entries=entries, by="push", now=now)
 
 
@@ -313,4 +313,4 @@ def _delay_s(outcome: Outcome, failures: int) -> float:
 
 
 def _record_event(gateway: Gateway, name: str, by: By, now: datetime, **data: object) -> None:
-    events.record(partner=gateway.partner, name=name, subject=f"gateway:{gateway.serial}", by=by, now=now, data=data)
+    events.record(partner=gateway.partner, name=name, subject=gateway.event_subject, by=by, now=now, data=data)

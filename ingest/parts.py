@@ -46,7 +46,7 @@ def read_again(*, connection: Connection, since: datetime, policy: PullPolicy, n
 
 
 def _record(connection: Connection, name: str, resource: str, now: datetime) -> None:
-    subject = f"connection:{connection.uid}"
+    data = {"resource": resource}
     events.record(
-        partner=connection.partner, name=name, subject=subject, by="pull", now=now, data={"resource": resource}
+        partner=connection.partner, name=name, subject=connection.event_subject, by="pull", now=now, data=data
     )

@@ -154,7 +154,7 @@ def _forget(row: Connection, now: datetime, *, at_vendor: bool) -> None:
     )
     if forgotten:
         events.record(
-            partner=row.partner, name=events.CONNECTION_REVOKED, subject=f"connection:{row.uid}",
+            partner=row.partner, name=events.CONNECTION_REVOKED, subject=row.event_subject,
             by="pull", now=now, data={"at_vendor": at_vendor},
         )  # fmt: skip
 

@@ -172,7 +172,7 @@ def _move(enrollment: Enrollment, status: Enrollment.Status, by: By, now: dateti
 
 
 def _was_rejected(enrollment: Enrollment) -> bool:
-    said = Event.objects.filter(partner=enrollment.partner_id, subject=f"connection:{enrollment.connection.uid}")
+    said = Event.objects.filter(partner=enrollment.partner_id, subject=enrollment.connection.event_subject)
     return said.filter(name=events.CONNECTION_REJECTED, at__gte=enrollment.session.created_at).exists()
 
 
@@ -193,5 +193,5 @@ def _new_homes() -> QuerySet[System]:
 
 
 def _record(enrollment: Enrollment, name: str, by: By, now: datetime) -> None:
-    subject, data = f"enrollment:{enrollment.uid}", {"connection": str(enrollment.connection.uid)}
-    events.record(partner=enrollment.partner, name=name, subject=subject, by=by, now=now, data=data)
+    data = {"connection": str(enrollment.connection.uid)}
+    events.record(partner=enrollment.partner, name=name, subject=enrollment.event_subject, by=by, now=now, data=data)

@@ -136,4 +136,4 @@ def _check_scopes(purposes: Collection[str], kinds: Collection[str], language: s
 
 
 def _record(flow: JoinFlow, name: str, by: By, now: datetime, **data: object) -> None:
-    events.record(partner=flow.partner, name=name, subject=f"flow:{flow.uid}", by=by, now=now, data=data)
+    events.record(partner=flow.partner, name=name, subject=flow.event_subject, by=by, now=now, data=data)

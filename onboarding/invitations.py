@@ -194,7 +194,7 @@ def _lower(rows: QuerySet[Invitation]) -> set[str]:
 
 
 def _record(invitations: Sequence[Invitation], name: str, by: By, now: datetime) -> None:
-    entries = [(f"invitation:{row.uid}", {"for_many": row.for_many}) for row in invitations]
+    entries = [(row.event_subject, {"for_many": row.for_many}) for row in invitations]
     events.record_each(partner=invitations[0].partner, name=name, entries=entries, by=by, now=now)
 
 

@@ -29,12 +29,7 @@ def begin_with(gateway: Gateway, *allowed: Gateway.Status, otherwise: str) -> No
 
 
 def record(row: Gateway | GatewayType, name: str, by: By, now: datetime, **data: Any) -> None:
-    events.record(partner=row.partner, name=name, subject=subject(row), by=by, now=now, data=data)
-
-
-def subject(row: Gateway | GatewayType) -> str:
-    """Return what events about this row name it by."""
-    return f"gateway:{row.serial}" if isinstance(row, Gateway) else f"gateway_type:{row.prefix}"
+    events.record(partner=row.partner, name=name, subject=row.event_subject, by=by, now=now, data=data)
 
 
 def validated(row: ModelT) -> ModelT:

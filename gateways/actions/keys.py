@@ -105,7 +105,7 @@ def activate_pending(owner: Gateway | GatewayType, *, by: By, now: datetime) -> 
 def retire(owner: Gateway | GatewayType, keys: QuerySet[GatewayKey], *, by: By, now: datetime) -> None:
     """Retire keys of one partner, each with its event, within the transaction of an action."""
     entries = [
-        (base.subject(key.owner), {"public_key": key.public_key})
+        (key.owner.event_subject, {"public_key": key.public_key})
         for key in keys.select_related("gateway", "gateway_type").order_by("pk")
     ]
     keys.update(state=_State.RETIRED, ended_at=now)

@@ -23,7 +23,7 @@ from gateways.admin import columns, filters, revealing, second_factor
 from gateways.admin.acts import Act, ActForm, act
 from gateways.admin.base import PartnerAdmin
 from gateways.admin.revealing import Revealing
-from gateways.models import Client, Event, GatewayGrant, IdempotentRequest, Partner
+from gateways.models import Client, GatewayGrant, IdempotentRequest, Partner
 from gateways.oauth import clients, grants, scopes
 from gateways.rest import versions
 
@@ -143,7 +143,7 @@ class ClientAdmin(Revealing, PartnerAdmin):
     def links(self, row: Client) -> list[tuple[str, str]]:
         return [
             ("What homeowners allowed it", columns.found(GatewayGrant, client__id__exact=row.pk)),
-            ("Events", columns.found(Event, subject=f"client:{row.client_id}")),
+            columns.events_of(row),
         ]
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:

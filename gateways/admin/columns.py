@@ -12,6 +12,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from gateways.models import Event
+
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -79,6 +81,11 @@ def to(row: Any) -> SafeString | str:
 def found(model: type[Any], **query: Any) -> str:
     """Return the address of the list of a model's rows that match a query."""
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist", query=query)
+
+
+def events_of(row: Any) -> tuple[str, str]:
+    """Return a link to what happened to a row."""
+    return "Events", found(Event, subject=row.event_subject)
 
 
 def value(row: Any, path: str) -> Any:

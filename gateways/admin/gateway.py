@@ -17,7 +17,7 @@ from gateways.admin import columns, filters
 from gateways.admin.acts import ActForm, act
 from gateways.admin.base import PartnerAdmin, choices_of
 from gateways.admin.key import BAN_WARNING, BanForm
-from gateways.models import Coordinates, Event, Gateway, GatewayKey, GatewayType
+from gateways.models import Coordinates, Gateway, GatewayKey, GatewayType
 from gateways.registration import registration_csv
 
 COLORS = {"active": "success", "suspended": "warning", "registered": "info", "owned": "info", "located": "info"}
@@ -108,7 +108,7 @@ class GatewayAdmin(PartnerAdmin):
 
     def links(self, row: Gateway) -> list[tuple[str, str]]:
         return [
-            ("Events", columns.found(Event, subject=f"gateway:{row.serial}")),
+            columns.events_of(row),
             ("Keys", columns.found(GatewayKey, gateway__id__exact=row.pk)),
         ]
 

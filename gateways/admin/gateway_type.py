@@ -15,7 +15,7 @@ from gateways.access import Duty
 from gateways.admin import columns, filters
 from gateways.admin.acts import ActForm, act
 from gateways.admin.base import PartnerAdmin
-from gateways.models import Event, Gateway, GatewayKey, GatewayType, Partner
+from gateways.models import Gateway, GatewayKey, GatewayType, Partner
 
 
 class GatewayTypeForm(ActForm):
@@ -69,7 +69,7 @@ class GatewayTypeAdmin(PartnerAdmin):
         return [
             ("Gateways", columns.found(Gateway, gateway_type__id__exact=row.pk)),
             ("Keys", columns.found(GatewayKey, gateway_type__id__exact=row.pk)),
-            ("Events", columns.found(Event, subject=f"gateway_type:{row.prefix}")),
+            columns.events_of(row),
         ]
 
     @act(

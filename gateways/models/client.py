@@ -53,6 +53,10 @@ class Client(AbstractApplication):
         )
 
     @property
+    def event_subject(self) -> str:
+        return f"client:{self.client_id}"
+
+    @property
     def acts_for_homeowners(self) -> bool:
         return bool(self.authorization_grant_type == self.GRANT_AUTHORIZATION_CODE)
 

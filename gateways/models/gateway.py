@@ -60,6 +60,10 @@ class GatewayType(models.Model):
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix})"
 
+    @property
+    def event_subject(self) -> str:
+        return f"gateway_type:{self.prefix}"
+
 
 class Gateway(models.Model):
     """The logical gateway SEN knows: one per home energy system."""
@@ -125,3 +129,7 @@ class Gateway(models.Model):
 
     def __str__(self) -> str:
         return self.serial
+
+    @property
+    def event_subject(self) -> str:
+        return f"gateway:{self.serial}"

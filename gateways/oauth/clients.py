@@ -194,4 +194,4 @@ def _save_new(client: Client, by: By, now: datetime) -> tuple[Client, str]:
 
 
 def _record(client: Client, name: str, by: By, now: datetime, **data: object) -> None:
-    events.record(partner=client.partner, name=name, subject=f"client:{client.client_id}", by=by, now=now, data=data)
+    events.record(partner=client.partner, name=name, subject=client.event_subject, by=by, now=now, data=data)

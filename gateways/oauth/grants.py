@@ -108,6 +108,6 @@ def _end(living: QuerySet[GatewayGrant], by: By, now: datetime) -> None:
 
 def _record(grant: GatewayGrant, name: str, by: By, now: datetime) -> None:
     events.record(
-        partner=grant.client.partner, name=name, subject=f"gateway:{grant.gateway.serial}", by=by, now=now,
+        partner=grant.client.partner, name=name, subject=grant.gateway.event_subject, by=by, now=now,
         data={"client": grant.client.client_id, "scopes": grant.scopes, "kinds": grant.kinds},
     )  # fmt: skip

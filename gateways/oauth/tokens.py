@@ -25,7 +25,7 @@ class Caller:
     @property
     def name(self) -> str:
         """How events name who did something through the API."""
-        return f"client:{self.client.client_id}"
+        return self.client.event_subject
 
 
 @dataclass(frozen=True)

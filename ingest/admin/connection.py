@@ -13,7 +13,6 @@ from django.utils.safestring import SafeString
 from gateways.access import Duty
 from gateways.admin import columns, filters
 from gateways.admin.acts import act
-from gateways.models import Event
 from ingest import budget, connections, vendors
 from ingest.admin.base import vendor
 from ingest.admin.secrets import NewConnectionForm, ReconnectForm, WhoseAccountForm
@@ -90,7 +89,7 @@ class ConnectionAdmin(TwoStepAdmin):
         return [
             ("Systems", columns.found(System, connection__id__exact=row.pk)),
             ("Pulls", columns.found(PullRun, connection__id__exact=row.pk)),
-            ("Events", columns.found(Event, subject=f"connection:{row.uid}")),
+            columns.events_of(row),
         ]
 
     @admin.display(description="last error", ordering="last_error_at")

@@ -13,7 +13,6 @@ from django.utils import timezone
 from gateways.admin import columns, filters
 from gateways.admin.acts import act
 from gateways.admin.revealing import Revealing
-from gateways.models import Event
 from ingest import credentials, vendors
 from ingest.admin.base import vendor
 from ingest.admin.secrets import NewCredentialForm, SecretsForm
@@ -46,7 +45,7 @@ class VendorCredentialAdmin(Revealing, TwoStepAdmin):
     def links(self, row: VendorCredential) -> list[tuple[str, str]]:
         return [
             ("Connections", columns.found(Connection, credential__id__exact=row.pk)),
-            ("Events", columns.found(Event, subject=f"credential:{row.uid}")),
+            columns.events_of(row),
         ]
 
     @admin.display(description="way in")

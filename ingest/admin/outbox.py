@@ -17,7 +17,6 @@ from gateways.access import Duty
 from gateways.admin import columns, filters
 from gateways.admin.acts import act
 from gateways.admin.base import CappedPaginator, PartnerAdmin
-from gateways.models import Event
 from ingest import outbox, queues
 from ingest.admin.base import vendor
 from ingest.admin.gateway import ReasonForm, why
@@ -61,7 +60,7 @@ class GatewayQueueAdmin(PartnerAdmin):
         return [
             ("Gateway", columns.page(row.gateway)),
             ("Messages", columns.found(Message, gateway__id__exact=row.pk)),
-            ("Events", columns.found(Event, subject=f"gateway:{row.gateway.serial}")),
+            columns.events_of(row.gateway),
         ]
 
     @admin.display(description="why")

@@ -115,3 +115,7 @@ class Connection(models.Model):
 
     def __str__(self) -> str:
         return f"{self.vendor}: {self.label}"
+
+    @property
+    def event_subject(self) -> str:
+        return f"connection:{self.uid}"

@@ -29,3 +29,7 @@ class VendorCredential(models.Model):
 
     def __str__(self) -> str:
         return f"{self.vendor}: {self.name}"
+
+    @property
+    def event_subject(self) -> str:
+        return f"credential:{self.uid}"

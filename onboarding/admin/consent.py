@@ -11,7 +11,6 @@ from django.http import HttpRequest
 from gateways import access
 from gateways.admin import columns, filters
 from gateways.admin.base import PartnerAdmin
-from gateways.models import Event
 from ingest.admin.base import vendor
 from onboarding.models import Consent, Notice, WalletChallenge
 
@@ -55,7 +54,7 @@ class ConsentAdmin(PartnerAdmin):
 
     def links(self, row: Consent) -> list[tuple[str, str]]:
         connection = [("Connection", columns.page(row.connection))] if row.connection else []
-        return [*connection, ("Events", columns.found(Event, subject=f"consent:{row.uid}"))]
+        return [*connection, columns.events_of(row)]
 
     @admin.display(description="who", ordering="user__email")
     def giver(self, consent: Consent) -> str:

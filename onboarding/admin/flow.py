@@ -16,7 +16,6 @@ from gateways.admin import acts, columns, filters
 from gateways.admin.acts import act
 from gateways.admin.base import PartnerAdmin
 from gateways.admin.revealing import Revealing
-from gateways.models import Event
 from ingest.admin.base import vendor
 from ingest.models import System
 from onboarding import flows
@@ -70,7 +69,7 @@ class JoinFlowAdmin(Revealing, PartnerAdmin):
         return [
             ("Enrollments", columns.found(Enrollment, flow__id__exact=row.pk)),
             ("Trips", columns.found(JoinSession, flow__id__exact=row.pk)),
-            ("Events", columns.found(Event, subject=f"flow:{row.uid}")),
+            columns.events_of(row),
         ]
 
     @admin.display(description="vendors")
@@ -158,7 +157,7 @@ class EnrollmentAdmin(PartnerAdmin):
     def links(self, row: Enrollment) -> list[tuple[str, str]]:
         return [
             ("Systems", columns.found(System, connection__id__exact=row.connection_id)),
-            ("Events", columns.found(Event, subject=f"enrollment:{row.uid}")),
+            columns.events_of(row),
         ]
 
     @admin.display(description="systems")

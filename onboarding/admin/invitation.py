@@ -26,7 +26,7 @@ from gateways.access import Duty
 from gateways.admin import columns, filters
 from gateways.admin.acts import ActForm, act
 from gateways.admin.base import PartnerAdmin
-from gateways.models import Event, Partner
+from gateways.models import Partner
 from ingest import vendors
 from onboarding import invitation_states, invitations
 from onboarding.admin import invitation_pages
@@ -148,7 +148,7 @@ class InvitationAdmin(PartnerAdmin):
         return [
             *(link if _is_open(row) and not row.email else []),
             ("Journeys", columns.found(Journey, invitation__id__exact=row.pk)),
-            ("Events", columns.found(Event, subject=f"invitation:{row.uid}")),
+            columns.events_of(row),
         ]
 
     @admin.display(description="joined", ordering="homes_joined")

@@ -22,7 +22,7 @@ from gateways.access import Duty
 from gateways.admin import columns, filters
 from gateways.admin.acts import ActForm, act
 from gateways.admin.base import CappedPaginator, PartnerAdmin
-from gateways.models import Event, Partner
+from gateways.models import Partner
 from onboarding.models import WebhookDelivery, WebhookEndpoint
 from onboarding.webhooks import deliveries, endpoints, sending
 
@@ -119,7 +119,7 @@ class WebhookEndpointAdmin(PartnerAdmin):
     def links(self, row: WebhookEndpoint) -> list[tuple[str, str]]:
         return [
             ("Deliveries", columns.found(WebhookDelivery, endpoint__id__exact=row.pk)),
-            ("Events", columns.found(Event, subject=f"webhook:{row.uid}")),
+            columns.events_of(row),
         ]
 
     @admin.display(description="events behind", ordering="events_behind")

@@ -66,3 +66,7 @@ class Consent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose} · {self.vendor}"
+
+    @property
+    def event_subject(self) -> str:
+        return f"consent:{self.uid}"

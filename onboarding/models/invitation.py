@@ -55,3 +55,7 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return self.email or self.name or ("for many" if self.for_many else str(self.uid)[:8])
+
+    @property
+    def event_subject(self) -> str:
+        return f"invitation:{self.uid}"

@@ -46,6 +46,10 @@ class JoinFlow(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def event_subject(self) -> str:
+        return f"flow:{self.uid}"
+
 
 class FlowVendor(models.Model):
     """A vendor that a flow offers, with the partner's application for it; vendors with keys need none."""
@@ -147,6 +151,10 @@ class Enrollment(models.Model):
 
     def __str__(self) -> str:
         return self.user_reference or str(self.uid)
+
+    @property
+    def event_subject(self) -> str:
+        return f"enrollment:{self.uid}"
 
     @property
     def is_living(self) -> bool:

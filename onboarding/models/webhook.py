@@ -87,6 +87,10 @@ class WebhookEndpoint(models.Model):
         return self.name or self.host
 
     @property
+    def event_subject(self) -> str:
+        return f"webhook:{self.uid}"
+
+    @property
     def host(self) -> str:
         """The site's name: the whole address may hold a secret of the partner's."""
         return urlsplit(self.url).hostname or ""

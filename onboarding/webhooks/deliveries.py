@@ -164,7 +164,7 @@ def log_event(endpoint: WebhookEndpoint, name: str, by: By, now: datetime, **dat
     """Record an Event. The host is named and not the whole address, which may hold a secret of the partner's."""
     about = {"host": endpoint.host, **data}
     return events.record(
-        partner=endpoint.partner, name=name, subject=f"webhook:{endpoint.uid}", by=by, now=now, data=about
+        partner=endpoint.partner, name=name, subject=endpoint.event_subject, by=by, now=now, data=about
     )
 
 
