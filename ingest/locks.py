@@ -1,12 +1,21 @@
-"""The order in which rows of the data plane are locked: accounts, systems, queues, then `events.lock`."""
+"""Who has a row for itself: for seconds or minutes under a lease, for a transaction under a lock.
+
+Rows of the data plane are locked in one order: accounts, systems, queues, then `events.lock`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from ingest.models import Connection, GatewayQueue, System
+
+
+def free(now: datetime) -> Q:
+    """Match what no worker has for itself: without a lease, or under one that has lapsed."""
+    return Q(lease__isnull=True) | Q(leased_until__lt=now)
 
 
 def lock(systems: QuerySet[System], accounts: Collection[Connection]) -> list[System]:

@@ -22,7 +22,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from gateways import events, queries
 from gateways.events import By
 from gateways.models import Gateway, GatewayKey
-from ingest import bulk, minutes, queues, tallies
+from ingest import bulk, locks, minutes, queues, tallies
 from ingest.models import Attempt, GatewayQueue, Message, Tally
 from ingest.sen.errors import SenError, SenThrottled
 
@@ -74,7 +74,7 @@ def claimable(now: datetime) -> QuerySet[GatewayQueue]:
     """Return the queues with something to send now: due, not held, not leased, gateway active, a key to sign with."""
     ready = queries.with_active_key(Gateway.objects.filter(status=Gateway.Status.ACTIVE))
     return GatewayQueue.objects.filter(
-        _free(now), waiting__gt=0, held_at__isnull=True, due_at__lte=now, gateway__in=ready
+        locks.free(now), waiting__gt=0, held_at__isnull=True, due_at__lte=now, gateway__in=ready
     )
 
 
@@ -86,7 +86,7 @@ def claim_due(*, now: datetime, gateway_id: int | None = None) -> list[Claim]:
     if database.features.has_select_for_update_skip_locked:
         candidates = candidates.select_for_update(skip_locked=True, of=("self",))
     lease = uuid.uuid4()
-    GatewayQueue.objects.filter(_free(now), pk__in=list(candidates)).update(lease=lease, leased_until=now + LEASE)
+    GatewayQueue.objects.filter(locks.free(now), pk__in=list(candidates)).update(lease=lease, leased_until=now + LEASE)
     rows = GatewayQueue.objects.filter(lease=lease).order_by("due_at").values_list("pk", "failures")
     claims = {pk: Claim(pk, lease, failures) for pk, failures in rows}
     messages = bulk.oldest(list(claims), max(1, BATCH // len(claims))) if claims else {}
@@ -180,7 +180,7 @@ def hold_undeliverable(*, now: datetime) -> int:
     """Hold what keeps failing for 72 hours, and what a gateway that was released leaves behind; return how many."""
     released = Q(gateway__status=Gateway.Status.RELEASED)
     failing = Q(failures__gt=0, held_at=None, oldest_at__lt=now - MAX_AGE)
-    idle = GatewayQueue.objects.filter(_free(now), waiting__gt=0).select_for_update(of=("self",)).order_by("pk")
+    idle = GatewayQueue.objects.filter(locks.free(now), waiting__gt=0).select_for_update(of=("self",)).order_by("pk")
     stuck: QuerySet[Any] = queues.with_oldest(idle).filter(released | failing).select_related("gateway")
     held = 0
     for queue in stuck:
@@ -207,10 +207,6 @@ def release_rekeyed(*, now: datetime) -> int:
 def backoff_s(failures: int) -> float:
     """Return the seconds until the next try after `failures` failed ones: full jitter, 1 s doubling to 256 s."""
     return random.uniform(0, min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** min(failures, 10)))  # noqa: S311  no secret
-
-
-def _free(now: datetime) -> Q:
-    return Q(lease__isnull=True) | Q(leased_until__lt=now)
 
 
 def _add_waiting(gateway_id: int, count: int, now: datetime) -> int:

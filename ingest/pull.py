@@ -22,7 +22,7 @@ from django.db.models.functions import Coalesce
 
 from gateways import vault
 from gateways.models import Gateway
-from ingest import adapters, budget, connections, discovery, parts, store, tallies, vendors, windows
+from ingest import adapters, budget, connections, discovery, locks, parts, store, tallies, vendors, windows
 from ingest.models import Connection, PullRun, System, Tally
 from ingest.vendors.base import PullPolicy, VendorAdapter, Window
 from ingest.vendors.errors import (
@@ -75,7 +75,7 @@ class _Read:
 
 def due(now: datetime) -> list[int]:
     """Return the ids of connections to pull now, the longest due first."""
-    ready = Connection.objects.filter(_free(now), status=Connection.Status.ACTIVE, next_pull_at__lte=now)
+    ready = Connection.objects.filter(locks.free(now), status=Connection.Status.ACTIVE, next_pull_at__lte=now)
     return list(ready.order_by("next_pull_at").values_list("pk", flat=True))
 
 
@@ -277,16 +277,12 @@ def _running(
 
 def _claim(connection_id: int, now: datetime) -> Connection | None:
     free = Connection.objects.filter(
-        _free(now), pk=connection_id, status=Connection.Status.ACTIVE, next_pull_at__lte=now
+        locks.free(now), pk=connection_id, status=Connection.Status.ACTIVE, next_pull_at__lte=now
     )
     began = Coalesce(F("round_began_at"), now)
     if not free.update(lease=uuid.uuid4(), leased_until=now + LEASE, round_began_at=began):
         return None
     return Connection.objects.select_related("partner", "credential").get(pk=connection_id)
-
-
-def _free(now: datetime) -> Q:
-    return Q(lease__isnull=True) | Q(leased_until__lt=now)
 
 
 def _end(connection: Connection, **changes: object) -> bool:

@@ -24,6 +24,7 @@ from gateways import events, queries
 from gateways.events import By
 from gateways.models import Event
 from gateways.vault import VaultError
+from ingest import locks
 from onboarding.models import WebhookDelivery, WebhookEndpoint
 from onboarding.webhooks import calls
 from onboarding.webhooks.calls import Call, Kind
@@ -55,7 +56,7 @@ def claim(*, now: datetime, at_most: int) -> list[Call]:
         candidates = _due(now).order_by("due_at").values_list("pk", flat=True)[:at_most]
         if database.features.has_select_for_update_skip_locked:
             candidates = candidates.select_for_update(skip_locked=True, of=("self",))
-        ours = WebhookEndpoint.objects.filter(_free(now), pk__in=list(candidates))
+        ours = WebhookEndpoint.objects.filter(locks.free(now), pk__in=list(candidates))
         ours.update(lease=lease, leased_until=now + LEASE)
     leased = WebhookEndpoint.objects.filter(lease=lease).order_by("due_at").values_list("pk", flat=True)
     return [call for pk in leased if (call := _next_call(pk, lease, now))]
@@ -178,11 +179,7 @@ def _due(now: datetime) -> QuerySet[WebhookEndpoint]:
     due = Q(due_at__lte=now)
     waits = due & Q(newest__gt=F("cursor")) | Q(last_try_at__lte=now - HEARTBEAT)
     rows = with_newest(WebhookEndpoint.objects.all())
-    return rows.filter(_free(now)).filter(due & Q(state=_State.PENDING) | waits & Q(state=_State.ACTIVE))
-
-
-def _free(now: datetime) -> Q:
-    return Q(lease__isnull=True) | Q(leased_until__lt=now)
+    return rows.filter(locks.free(now)).filter(due & Q(state=_State.PENDING) | waits & Q(state=_State.ACTIVE))
 
 
 @transaction.atomic
