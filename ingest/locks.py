@@ -10,6 +10,7 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
+from gateways.models import Gateway
 from ingest.models import Connection, GatewayQueue, System
 
 
@@ -18,10 +19,15 @@ def free(now: datetime) -> Q:
     return Q(lease__isnull=True) | Q(leased_until__lt=now)
 
 
-def lock(systems: QuerySet[System], accounts: Collection[Connection]) -> list[System]:
-    """Wait for whoever pulls, connects or sends for these at this moment, and let nobody else until it is done."""
+def lock(
+    systems: QuerySet[System], accounts: Collection[Connection], gateways: Collection[Gateway] = ()
+) -> list[System]:
+    """Wait for whoever pulls, connects or sends for these at this moment, and let nobody else until it is done.
+
+    `gateways` are those whose queues are locked besides the queues of the systems.
+    """
     list(Connection.objects.select_for_update().filter(pk__in=[one.pk for one in accounts]).order_by("pk"))
     locked = list(systems.select_for_update(of=("self",)).order_by("pk"))
-    # Nothing but the queues: whoever changes a gateway has its partner's lock before its row.
-    list(GatewayQueue.objects.select_for_update(of=("self",)).filter(gateway__system__in=locked).order_by("pk"))
+    ids = {one.gateway_id for one in locked if one.gateway_id} | {one.pk for one in gateways}
+    list(GatewayQueue.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
     return locked

@@ -7,7 +7,7 @@ that no other ever gets them. What was sent to SEN stays there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from allauth.account.models import EmailAddress
@@ -48,13 +48,7 @@ def keeps_account(user: User) -> bool:
 @transaction.atomic
 def delete_for(*, user: User, partner: Partner, by: By, now: datetime) -> None:
     """Delete all that one partner has of a homeowner: homes, readings, what waits to be sent, accounts, wallet."""
-    list(_journeys(user, partner).select_for_update())  # a step of the journey locks it before the account, too
-    gateways = list(Gateway.objects.filter(owner=user, partner=partner).order_by("pk"))
-    accounts = list(Connection.objects.filter(owner=user, partner=partner).order_by("pk"))
-    # An account may open homes of others, too: those stay, and so does the account.
-    others = Q(gateway__owner__isnull=False) & ~Q(gateway__owner=user)
-    mine = System.objects.filter(Q(connection__in=accounts) | Q(gateway__in=gateways)).exclude(others)
-    systems = locks.lock(mine, accounts)
+    gateways, accounts, systems = _locked(user, [partner])
     homes = gateways + _others_of(systems, gateways)
     wallets = {home.wallet_id for home in homes if home.wallet_id}
     wallets |= set(_journeys(user, partner).exclude(wallet=None).values_list("wallet", flat=True))
@@ -81,7 +75,9 @@ def delete_account(*, user: User, by: By, now: datetime) -> bool:
 
     The account of somebody who works for a partner stays, without homes.
     """
-    for partner in partners_of(user).order_by("pk"):
+    partners = list(partners_of(user).order_by("pk"))
+    _locked(user, partners)  # all, as who has the lock of one partner must not wait for rows of the next
+    for partner in partners:
         delete_for(user=user, partner=partner, by=by, now=now)
     if keeps_account(user):
         return False
@@ -111,6 +107,18 @@ def forget_given_back() -> int:
     Connection.objects.filter(pk__in=ids).delete()
     Connection.history.filter(id__in=ids).delete()
     return len(ids)
+
+
+def _locked(user: User, partners: Collection[Partner]) -> tuple[list[Gateway], list[Connection], list[System]]:
+    """Lock what partners have of a homeowner; return the gateways, the accounts, and the systems that are theirs."""
+    # A step of a journey locks it before the account, too.
+    list(Journey.objects.filter(user=user, partner__in=partners).select_for_update().order_by("pk"))
+    gateways = list(Gateway.objects.filter(owner=user, partner__in=partners).order_by("pk"))
+    accounts = list(Connection.objects.filter(owner=user, partner__in=partners).order_by("pk"))
+    # An account may open homes of others, too: those stay, and so does the account.
+    others = Q(gateway__owner__isnull=False) & ~Q(gateway__owner=user)
+    mine = System.objects.filter(Q(connection__in=accounts) | Q(gateway__in=gateways)).exclude(others)
+    return gateways, accounts, locks.lock(mine, accounts, gateways)
 
 
 def _others_of(systems: Sequence[System], known: Sequence[Gateway]) -> list[Gateway]:
