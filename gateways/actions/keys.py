@@ -106,7 +106,7 @@ def retire(owner: Gateway | GatewayType, keys: QuerySet[GatewayKey], *, by: By, 
     """Retire keys of one partner, each with its event, within the transaction of an action."""
     entries = [
         (key.owner.event_subject, {"public_key": key.public_key})
-        for key in keys.select_related("gateway", "gateway_type").order_by("pk")
+        for key in keys.select_for_update(of=("self",)).select_related("gateway", "gateway_type").order_by("pk")
     ]
     keys.update(state=_State.RETIRED, ended_at=now)
     if entries:
