@@ -32,7 +32,7 @@ def running_clouds():
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     url = f"http://127.0.0.1:{server.server_port}"
-    requests.post(f"{url}/solis/__admin/settings", json={"per_second": 1000}, timeout=5).raise_for_status()
+    requests.post(f"{url}/solis/__admin/settings", json={"per_second": 1000}, timeout=60).raise_for_status()
     yield url
     server.shutdown()
     thread.join()
@@ -45,10 +45,10 @@ def clouds(running_clouds, settings, monkeypatch):
     settings.SANDBOX_URL = running_clouds
     for vendor, (_, secrets) in APPLICATIONS.items():
         app = {**secrets, "redirect_uri": redirect_uri(vendor)}
-        requests.post(f"{running_clouds}/{vendor}/__admin/apps", json=app, timeout=5).raise_for_status()
+        requests.post(f"{running_clouds}/{vendor}/__admin/apps", json=app, timeout=60).raise_for_status()
     monkeypatch.setattr(Solis, "policy", dataclasses.replace(Solis.policy, quotas=()))
     yield running_clouds
-    requests.delete(f"{running_clouds}/__admin/faults", timeout=5)
+    requests.delete(f"{running_clouds}/__admin/faults", timeout=60)
 
 
 @pytest.fixture

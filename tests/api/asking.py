@@ -32,7 +32,7 @@ def fault(clouds):
     """Order that the next requests to a cloud go wrong."""
 
     def order(vendor, **how):
-        requests.post(f"{clouds}/__admin/faults", json={"cloud": vendor, **how}, timeout=5).raise_for_status()
+        requests.post(f"{clouds}/__admin/faults", json={"cloud": vendor, **how}, timeout=60).raise_for_status()
 
     return order
 
@@ -41,18 +41,18 @@ def fault(clouds):
 def enphase_token(running_clouds):
     """An access token as an owner's consent gives it to another app than the portal."""
     url, app = f"{running_clouds}/enphase", {**APP, "redirect_uri": redirect_uri("enphase")}
-    requests.post(f"{url}/__admin/apps", json=app, timeout=5).raise_for_status()
+    requests.post(f"{url}/__admin/apps", json=app, timeout=60).raise_for_status()
     http = requests.Session()
     asked = {"response_type": "code", "client_id": APP["client_id"], "redirect_uri": app["redirect_uri"], "state": "s"}
-    page = http.get(f"{url}/api/oauth/authorize", params=asked, timeout=5)
+    page = http.get(f"{url}/api/oauth/authorize", params=asked, timeout=60)
     for fields in ({"username": "ok", "password": "any"}, {"decision": "approve"}):
         (action,) = re.findall(r'<form method="post" action="([^"]+)"', page.text)
         hidden = dict(re.findall(r'"hidden" name="(.*?)" value="(.*?)"', page.text))
-        page = http.post(urljoin(page.url, action), {**hidden, **fields}, timeout=5, allow_redirects=False)
+        page = http.post(urljoin(page.url, action), {**hidden, **fields}, timeout=60, allow_redirects=False)
     (code,) = parse_qs(urlsplit(page.headers["Location"]).query)["code"]
     query = {"grant_type": "authorization_code", "code": code, "redirect_uri": app["redirect_uri"]}
     auth = (APP["client_id"], APP["client_secret"])
-    return requests.post(f"{url}/api/oauth/token", params=query, auth=auth, timeout=5).json()["access_token"]
+    return requests.post(f"{url}/api/oauth/token", params=query, auth=auth, timeout=60).json()["access_token"]
 
 
 @pytest.fixture

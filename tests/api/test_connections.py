@@ -242,7 +242,7 @@ def test_a_live_test_says_what_the_account_can_see(clouds, api, account):
     at = f"connections/{account.uid}/test"
     assert api.post(at).json() == {"systems": 2}
     fault = {"cloud": "solis", "reset": True}
-    requests.post(f"{clouds}/__admin/faults", json=fault, timeout=5).raise_for_status()
+    requests.post(f"{clouds}/__admin/faults", json=fault, timeout=60).raise_for_status()
     assert problem(api.post(at)) == (502, "vendor-unavailable")
     api.delete(at.removesuffix("/test"))
     assert problem(api.post(at)) == (422, "refused")

@@ -172,7 +172,7 @@ def test_a_live_test_says_what_the_secrets_can_see(clouds, api, kept):
     at = f"vendor-credentials/{kept.uid}/test"
     assert api.post(at).json() == {"systems": 2}
     fault = {"cloud": "solis", "status": 503}
-    requests.post(f"{clouds}/__admin/faults", json=fault, timeout=5).raise_for_status()
+    requests.post(f"{clouds}/__admin/faults", json=fault, timeout=60).raise_for_status()
     down = api.post(at)
     assert problem(down) == (502, "vendor-unavailable")
     assert down.json()["fault"] == "network"

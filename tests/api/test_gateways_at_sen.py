@@ -28,7 +28,7 @@ def api(gateway):
 
 
 def registry(clouds, gateway):
-    return requests.get(f"{clouds}/sen/__admin/gateways/{gateway.serial}", timeout=5)
+    return requests.get(f"{clouds}/sen/__admin/gateways/{gateway.serial}", timeout=60)
 
 
 def test_a_gateway_is_brought_to_life_by_calls_alone(clouds, gateway, api):
@@ -51,7 +51,7 @@ def test_a_wallet_that_sen_does_not_bind_is_a_conflict(clouds, gateway, api):
     at = f"gateways/{gateway.serial}"
     api.post(f"{at}/register")
     api.put(f"{at}/wallet", {"address": WALLET})
-    requests.post(f"{clouds}/sen/__admin/gateways/{gateway.serial}/ban", json={"reason": "x"}, timeout=5)
+    requests.post(f"{clouds}/sen/__admin/gateways/{gateway.serial}/ban", json={"reason": "x"}, timeout=60)
     assert api.post(f"{at}/rehearse-inception").json() == {"agrees": False}
     assert problem(api.post(f"{at}/incept")) == (409, "inception-refused")
     assert api.get(at).json()["status"] == "registered"
@@ -62,7 +62,7 @@ def test_sen_that_does_not_answer_is_told_apart_and_changes_nothing(clouds, gate
     api.post(f"{at}/register")
     api.put(f"{at}/wallet", {"address": WALLET})
     fault = {"cloud": "sen", "status": 503}
-    requests.post(f"{clouds}/__admin/faults", json=fault, timeout=5).raise_for_status()
+    requests.post(f"{clouds}/__admin/faults", json=fault, timeout=60).raise_for_status()
     refused = api.post(f"{at}/incept")
     assert problem(refused) == (502, "sen-unavailable")
     assert refused.json()["fault"] == "network"

@@ -62,7 +62,7 @@ def test_pages_go_through_all_vendors_and_describe_no_site_but_their_own(clouds)
 
 
 def calls_of_solaredge(url):
-    ledger = requests.get(f"{url}/solaredge/__admin/ledger", timeout=5).json()
+    ledger = requests.get(f"{url}/solaredge/__admin/ledger", timeout=60).json()
     return sum(use["in_month"] for use in ledger)
 
 

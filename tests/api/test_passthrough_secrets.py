@@ -61,7 +61,7 @@ def test_nothing_that_was_brought_is_logged_stored_or_answered(clouds, fault, ca
             page = f"<p>{' '.join(values)} {'x' * 200}"
             fault(vendor, status=status, body=page[:188] + values[0], times=9)
         ask()
-        requests.delete(f"{clouds}/__admin/faults", timeout=5)
+        requests.delete(f"{clouds}/__admin/faults", timeout=60)
     for cls in (Solis, SolarEdge, Enphase):
         monkeypatch.setattr(cls, "systems", _broken)
         monkeypatch.setattr(cls, "describe", _broken)

@@ -117,7 +117,7 @@ def walk(page, live_server, clouds, join_page, settings, monkeypatch):
     settings.PUBLIC_URL = live_server.url
     for vendor, (_, secrets) in APPLICATIONS.items():
         app = {**secrets, "redirect_uri": redirect_uri(vendor)}
-        requests.post(f"{clouds}/{vendor}/__admin/apps", json=app, timeout=5).raise_for_status()
+        requests.post(f"{clouds}/{vendor}/__admin/apps", json=app, timeout=60).raise_for_status()
     for adapter in (Solis, SolarEdge, Enphase):
         short = dataclasses.replace(adapter.policy, quotas=(), first_lookback=timedelta(hours=2))
         monkeypatch.setattr(adapter, "policy", short)
@@ -133,10 +133,10 @@ def assert_readings_at_sen(clouds, gateway, wallet):
     Connection.objects.filter(pk=account.pk).update(next_pull_at=timezone.now())
     pull.pull_connection(connection_id=account.pk, clock=timezone.now, until=time.monotonic() + 20)
     push.push_due(clock=timezone.now, until=time.monotonic() + 20)
-    known = requests.get(f"{clouds}/sen/__admin/gateways/{gateway.serial}", timeout=5).json()
+    known = requests.get(f"{clouds}/sen/__admin/gateways/{gateway.serial}", timeout=60).json()
     assert known["wallet"] == wallet.address
     assert [key["public_key"] for key in known["keys"]] == [gateway.keys.get().public_key]
-    points = requests.get(f"{clouds}/sen/__admin/points?device={gateway.serial}", timeout=5).json()["points"]
+    points = requests.get(f"{clouds}/sen/__admin/points?device={gateway.serial}", timeout=60).json()["points"]
     sent = {point["sn"] for point in points}
     # At night a solar inverter says nothing, and the newest hours are read first.
     assert sent

@@ -23,7 +23,7 @@ def server(live_server: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> 
     """What the server's metadata says; its addresses are all that a client is told."""
     settings.PUBLIC_URL = live_server.url
     monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")  # over loopback there is no TLS
-    found: dict[str, Any] = requests.get(f"{live_server.url}/.well-known/oauth-authorization-server", timeout=5).json()
+    found: dict[str, Any] = requests.get(f"{live_server.url}/.well-known/oauth-authorization-server", timeout=60).json()
     return found
 
 
@@ -36,17 +36,17 @@ def allow(world: World, address: str) -> str:
     """Open the consent page as Anna's browser does, tick the villa and allow; return where it is sent back to."""
     browser = requests.Session()
     browser.cookies.set(live_settings.SESSION_COOKIE_NAME, str(world.browser.session.session_key))
-    page = browser.get(address, timeout=5)
+    page = browser.get(address, timeout=60)
     found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
     assert found is not None, page.text
     form = {"csrfmiddlewaretoken": found[1], "homes": world.villa.serial, "kinds": "pv"}
-    back = browser.post(page.url, form, allow_redirects=False, timeout=5)
+    back = browser.post(page.url, form, allow_redirects=False, timeout=60)
     assert back.status_code == 303
     return back.headers["Location"]
 
 
 def homes_seen(session: Any, server: dict[str, Any]) -> set[str]:
-    reply = session.get(f"{server['issuer']}/api/v1/gateways", timeout=5)
+    reply = session.get(f"{server['issuer']}/api/v1/gateways", timeout=60)
     return {row["id"] for row in reply.json()["data"]}
 
 
@@ -57,17 +57,17 @@ def test_authlib_takes_a_code_with_pkce_refreshes_introspects_and_revokes(world,
         address, state = session.create_authorization_url(server["authorization_endpoint"], code_verifier=verifier)
         back = allow(world, address)
         session.fetch_token(
-            server["token_endpoint"], authorization_response=back, state=state, code_verifier=verifier, timeout=5
+            server["token_endpoint"], authorization_response=back, state=state, code_verifier=verifier, timeout=60
         )
         assert homes_seen(session, server) == {world.villa.serial}
         before = session.token["access_token"]
-        session.refresh_token(server["token_endpoint"], timeout=5)
+        session.refresh_token(server["token_endpoint"], timeout=60)
         assert session.token["access_token"] != before
         now = session.token["access_token"]
-        introspected = session.introspect_token(server["introspection_endpoint"], token=now, timeout=5)
+        introspected = session.introspect_token(server["introspection_endpoint"], token=now, timeout=60)
         assert introspected.json()["active"] is True
-        assert session.revoke_token(server["revocation_endpoint"], token=now, timeout=5).status_code == 200
-        introspected = session.introspect_token(server["introspection_endpoint"], token=now, timeout=5)
+        assert session.revoke_token(server["revocation_endpoint"], token=now, timeout=60).status_code == 200
+        introspected = session.introspect_token(server["introspection_endpoint"], token=now, timeout=60)
         assert introspected.json() == {"active": False}
 
 
@@ -76,7 +76,7 @@ def test_authlib_gets_a_token_for_a_backend(world, server, method):
     assert method in server["token_endpoint_auth_methods_supported"]
     backend, secret = world.backend()
     with AuthlibSession(backend.client_id, secret, token_endpoint_auth_method=method) as session:
-        session.fetch_token(server["token_endpoint"], grant_type="client_credentials", timeout=5)
+        session.fetch_token(server["token_endpoint"], grant_type="client_credentials", timeout=60)
         assert homes_seen(session, server) == {world.villa.serial, world.cabin.serial}
 
 
@@ -92,7 +92,7 @@ def test_requests_oauthlib_takes_a_code_with_pkce_and_refreshes_by_itself(world,
             server["token_endpoint"],
             authorization_response=allow(world, address),
             client_secret=world.secret,
-            timeout=5,
+            timeout=60,
         )
         assert homes_seen(session, server) == {world.villa.serial}
         before = session.token["refresh_token"]
@@ -106,7 +106,7 @@ def test_requests_oauthlib_gets_a_token_for_a_backend(world, server):
     with OAuth2Session(client=BackendApplicationClient(client_id=backend.client_id)) as session:
         session.fetch_token(
             server["token_endpoint"], client_id=backend.client_id, client_secret=secret, include_client_id=False,
-            timeout=5,
+            timeout=60,
         )  # fmt: skip
         assert homes_seen(session, server) == {world.villa.serial, world.cabin.serial}
 
@@ -129,11 +129,11 @@ def test_plain_oauthlib_speaks_the_whole_of_it(world, server):
     assert second.json()["refresh_token"] != first.json()["refresh_token"]
     token = second.json()["access_token"]
     url, headers, body = client.prepare_token_revocation_request(server["revocation_endpoint"], token)
-    assert requests.post(url, body, headers=headers, auth=auth, timeout=5).status_code == 200
-    seen = requests.get(f"{server['issuer']}/api/v1/gateways", headers={"Authorization": f"Bearer {token}"}, timeout=5)
+    assert requests.post(url, body, headers=headers, auth=auth, timeout=60).status_code == 200
+    seen = requests.get(f"{server['issuer']}/api/v1/gateways", headers={"Authorization": f"Bearer {token}"}, timeout=60)
     assert seen.status_code == 401
 
 
 def _form(url: str, body: str, auth: tuple[str, str]) -> requests.Response:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    return requests.post(url, body, headers=headers, auth=auth, timeout=5)
+    return requests.post(url, body, headers=headers, auth=auth, timeout=60)

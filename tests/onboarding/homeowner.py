@@ -133,7 +133,7 @@ class Homeowner:
 def consented(url: str, login: str = "ok") -> str:
     """Walk the consent page of a stand-in; return the address with which it sends the browser back."""
     http = requests.Session()
-    page = http.get(url, timeout=10)
+    page = http.get(url, timeout=60)
     while page.status_code == 200:
         action = re.search(r'<form method="post" action="([^"]+)"', page.text)
         assert action, page.text
@@ -148,6 +148,6 @@ def consented(url: str, login: str = "ok") -> str:
         if 'name="decision"' in page.text:
             fields["decision"] = "share" if 'value="share"' in page.text else "approve"
         target = requests.compat.urljoin(page.url, action[1])
-        page = http.post(target, fields, timeout=10, allow_redirects=False)
+        page = http.post(target, fields, timeout=60, allow_redirects=False)
     back = urlsplit(page.headers["Location"])
     return f"{back.path}?{back.query}"

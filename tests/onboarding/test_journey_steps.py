@@ -18,7 +18,7 @@ from tests.onboarding.homeowner import SOLIS_KEYS, Homeowner
 
 
 def fault(clouds, cloud, **fault):
-    requests.post(f"{clouds}/__admin/faults", json={"cloud": cloud, **fault}, timeout=5).raise_for_status()
+    requests.post(f"{clouds}/__admin/faults", json={"cloud": cloud, **fault}, timeout=60).raise_for_status()
 
 
 def test_brands_are_found_by_country_and_name(homeowner, monkeypatch):
@@ -108,7 +108,7 @@ def test_a_vendor_that_is_down_is_said_and_nothing_is_lost(homeowner, clouds):
     fault(clouds, "solis", status=503, times=5)
     refused = homeowner.connect_with_keys()
     assert "Solis does not answer right now" in refused.text
-    requests.delete(f"{clouds}/__admin/faults", timeout=5)
+    requests.delete(f"{clouds}/__admin/faults", timeout=60)
     assert homeowner.connect_with_keys()["Location"] == homeowner.url("homes")
 
 

@@ -118,7 +118,7 @@ def test_a_second_interrupt_ends_everything_at_once(supervisor, screen, monkeypa
     began = time.monotonic()
     supervisor.stop()
     assert stubborn.process.returncode == -signal.SIGKILL
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 def test_what_a_process_started_ends_with_it(supervisor, screen):

@@ -123,19 +123,19 @@ class Portal:
 
     def fault(self, cloud: str, **fault: Any) -> None:
         """Let the next requests to a cloud of the sandbox go wrong; see sandbox/faults.py."""
-        requests.post(f"{self.url}/__admin/faults", json={"cloud": cloud, **fault}, timeout=10).raise_for_status()
+        requests.post(f"{self.url}/__admin/faults", json={"cloud": cloud, **fault}, timeout=60).raise_for_status()
 
     def end_faults(self) -> None:
-        requests.delete(f"{self.url}/__admin/faults", timeout=10).raise_for_status()
+        requests.delete(f"{self.url}/__admin/faults", timeout=60).raise_for_status()
 
     def set_clock(self, now: Any, speed: float = 1) -> None:
         body = {"now": now.isoformat(), "speed": speed}
-        requests.post(f"{self.url}/__admin/clock", json=body, timeout=10).raise_for_status()
+        requests.post(f"{self.url}/__admin/clock", json=body, timeout=60).raise_for_status()
 
     def sen(self, path: str, body: Any = None) -> Any:
         """Ask SEN's stand-in by its admin calls: GET without a body, POST with one."""
         url = f"{self.url}/sen/__admin/{path}"
-        reply = requests.get(url, timeout=10) if body is None else requests.post(url, json=body, timeout=10)
+        reply = requests.get(url, timeout=60) if body is None else requests.post(url, json=body, timeout=60)
         reply.raise_for_status()
         return reply.json()
 
@@ -157,8 +157,8 @@ class Portal:
 
     def _sandbox_answers(self, child: subprocess.Popen[bytes]) -> bool:
         assert child.poll() is None, f"the sandbox ended at once\n{self.log_tail()}"
-        with contextlib.suppress(requests.ConnectionError):
-            return requests.get(f"{self.url}/__admin/clock", timeout=5).ok
+        with contextlib.suppress(requests.ConnectionError, requests.Timeout):
+            return requests.get(f"{self.url}/__admin/clock", timeout=60).ok
         return False
 
 

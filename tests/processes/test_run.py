@@ -59,7 +59,7 @@ class Machine:
 
     def wait_until_ready(self, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
-        while not (reply := requests.get(f"http://127.0.0.1:{self.port}/readyz", timeout=10)).ok:
+        while not (reply := requests.get(f"http://127.0.0.1:{self.port}/readyz", timeout=60)).ok:
             assert time.monotonic() < deadline, f"{reply.text}\n{self.output}"
             time.sleep(0.5)
 
@@ -86,7 +86,7 @@ def test_one_command_brings_everything_up_and_ctrl_c_ends_all_of_it(machine):
     first.send_signal(signal.SIGINT)
     assert first.wait(60) == 0
     with pytest.raises(requests.ConnectionError):
-        requests.get(machine.env["SANDBOX_URL"], timeout=5)
+        requests.get(machine.env["SANDBOX_URL"], timeout=60)
 
     second = machine.run()
     machine.wait_for_output("The portal is at")

@@ -70,7 +70,7 @@ def test_the_app_takes_a_home_from_consent_to_ownership(portal, clouds, home, cl
     told = capsys.readouterr().out
     assert f"SEN: {home.serial} belongs to {ADDRESS}" in told
     assert not {"correct horse", secret, SEED.hex()} & set(told.split())
-    at_sen = requests.get(f"{clouds}/sen/__admin/gateways/{home.serial}", timeout=5).json()
+    at_sen = requests.get(f"{clouds}/sen/__admin/gateways/{home.serial}", timeout=60).json()
     assert (at_sen["wallet"], at_sen["latitude"], at_sen["longitude"]) == (ADDRESS, 59.3293, 18.0686)
 
     assert advancing.advance_homes(clock=timezone.now, until=time.monotonic() + 20) == 1

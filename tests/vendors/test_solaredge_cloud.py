@@ -77,7 +77,7 @@ class Cloud:
         self.url = f"http://127.0.0.1:{self.http.server_port}/solaredge"
 
     def set(self, **settings: Any) -> None:
-        requests.post(f"{self.url}/__admin/settings", json=settings, timeout=5).raise_for_status()
+        requests.post(f"{self.url}/__admin/settings", json=settings, timeout=60).raise_for_status()
 
     def adapter(self, key: str = "sandbox-fleet-key") -> SolarEdge:
         http = VendorHttp(user_agent="tests")

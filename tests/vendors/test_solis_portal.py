@@ -33,7 +33,7 @@ def clock(settings, monkeypatch) -> Iterator[Clock]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     settings.SANDBOX_URL = f"http://127.0.0.1:{server.server_port}"
-    requests.post(f"{settings.SANDBOX_URL}/solis/__admin/settings", json={"per_second": 1000}, timeout=5)
+    requests.post(f"{settings.SANDBOX_URL}/solis/__admin/settings", json={"per_second": 1000}, timeout=60)
     # Waiting for the quota of a second takes no time here but moves the clock.
     wait = SimpleNamespace(sleep=lambda seconds: moment.set(moment.now() + timedelta(seconds=seconds), 0))
     monkeypatch.setattr(budget, "time", wait)
@@ -98,7 +98,7 @@ def test_a_wrong_secret_needs_the_owner(clock: Clock):
 
 
 def test_a_spent_quota_waits_for_the_next_day_in_utc(clock: Clock, settings):
-    requests.post(f"{settings.SANDBOX_URL}/solis/__admin/settings", json={"daily_quota": 0}, timeout=5)
+    requests.post(f"{settings.SANDBOX_URL}/solis/__admin/settings", json={"daily_quota": 0}, timeout=60)
     connection = pull_now(connect(), clock)
     assert connection.status == Connection.Status.ACTIVE
     assert connection.next_pull_at == datetime(2026, 6, 21, tzinfo=UTC)

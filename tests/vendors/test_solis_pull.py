@@ -42,10 +42,10 @@ class Cloud:
         self.url, self.clock = f"http://127.0.0.1:{port}", clock
 
     def settings(self, **wanted: Any) -> Any:
-        return requests.post(f"{self.url}/solis/__admin/settings", json=wanted, timeout=5).json()
+        return requests.post(f"{self.url}/solis/__admin/settings", json=wanted, timeout=60).json()
 
     def fault(self, **fault: Any) -> None:
-        requests.post(f"{self.url}/__admin/faults", json={"cloud": "solis", **fault}, timeout=5).raise_for_status()
+        requests.post(f"{self.url}/__admin/faults", json={"cloud": "solis", **fault}, timeout=60).raise_for_status()
 
     def adapter(self, account: str = "sandbox", secret: str = "") -> Solis:
         secrets = {"key_id": f"{account}-key", "key_secret": secret or f"{account}-secret"}

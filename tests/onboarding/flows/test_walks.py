@@ -43,7 +43,7 @@ def walk(site, client, vendor):
 def consented(url, login, decision):
     """Fill in the vendor's forms, at most one of each kind; return where the browser is sent in the end."""
     login, http = f"{login}+{uuid.uuid4().hex[:8]}", requests.Session()
-    page = http.get(url, timeout=10)
+    page = http.get(url, timeout=60)
     for _ in range(3):
         if page.status_code == 302:
             break
@@ -56,7 +56,7 @@ def consented(url, login, decision):
         fields["decision"] = (
             re.findall(r'name="decision" value="(\w+)"', page.text)[decision == "no"] if "decision" in page.text else ""
         )
-        page = http.post(urljoin(page.url, action), fields, timeout=10, allow_redirects=False)
+        page = http.post(urljoin(page.url, action), fields, timeout=60, allow_redirects=False)
     back = urlsplit(page.headers.get("Location", ""))
     return f"{back.path}?{back.query}" if back.path else ""
 
