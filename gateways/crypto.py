@@ -55,7 +55,7 @@ def sign(
     base.begin(gateway)
     key = signing_key(gateway)
     signature = vault.signer_for(key.uri, key.public_key).sign(signed.encode())
-    base.record(gateway, events.GATEWAY_SIGNED, by, now, message=signed, client=client.client_id)
+    events.note(gateway, events.GATEWAY_SIGNED, by, now, message=signed, client=client.client_id)
     return signed, signature.hex()
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import orjson
 from django.contrib.auth.models import AbstractBaseUser
@@ -159,6 +159,18 @@ NAMES: Mapping[str, str] = {
 }
 """All events, each in a line: what a reader of the feed and a webhook's filter can name."""
 
+
+class Subject(Protocol):
+    """A row that events are about."""
+
+    @property
+    def partner(self) -> Partner: ...
+
+    @property
+    def event_subject(self) -> str:
+        """What events name it by."""
+
+
 By = AbstractBaseUser | str  # a user, or the name of what acts by itself
 
 
@@ -176,6 +188,11 @@ def record(
 ) -> Event:
     """Append an event to the partner's chain, inside the caller's transaction. `data` holds text and whole numbers."""
     return record_each(partner=partner, name=name, entries=[(subject, data or {})], by=by, now=now)[0]
+
+
+def note(row: Subject, name: str, by: By, now: datetime, /, **data: Any) -> Event:
+    """Append an event about a row to its partner's chain, as `record` does."""
+    return record(partner=row.partner, name=name, subject=row.event_subject, by=by, now=now, data=data)
 
 
 @transaction.atomic

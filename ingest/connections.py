@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
@@ -61,7 +60,7 @@ def connect(  # noqa: PLR0913  all there is to say of an account, by keyword
     _refuse_twice(connection)
     connection.full_clean()
     connection.save()
-    _record(connection, events.CONNECTION_CREATED, by, now, vendor=vendor)
+    events.note(connection, events.CONNECTION_CREATED, by, now, vendor=vendor)
     return connection
 
 
@@ -101,7 +100,7 @@ def reconnect(
         None  # a pull under way has the old secrets
     )
     connection.save()
-    _record(connection, events.CONNECTION_RECOVERED, by, now)
+    events.note(connection, events.CONNECTION_RECOVERED, by, now)
     return connection
 
 
@@ -136,7 +135,7 @@ def rename(*, connection: Connection, label: str, by: By, now: datetime) -> Conn
     connection.label = label
     connection.full_clean()
     connection.save(update_fields=["label"])
-    _record(connection, events.CONNECTION_RENAMED, by, now)
+    events.note(connection, events.CONNECTION_RENAMED, by, now)
     return connection
 
 
@@ -147,7 +146,7 @@ def pause(*, connection: Connection, by: By, now: datetime) -> None:
     if not active.update(status=_Status.PAUSED, next_pull_at=None):
         msg = "Only an active account is paused."
         raise ValidationError(msg)
-    _record(connection, events.CONNECTION_PAUSED, by, now)
+    events.note(connection, events.CONNECTION_PAUSED, by, now)
 
 
 @transaction.atomic
@@ -199,7 +198,7 @@ def mark_needs_reconnect(*, connection: Connection, reason: str, now: datetime) 
     connected = Connection.objects.filter(pk=connection.pk, status__in=_CONNECTED)
     changed = connected.update(status=_Status.NEEDS_RECONNECT, next_pull_at=None, needs_reconnect_at=now)
     if changed:
-        _record(connection, events.CONNECTION_NEEDS_RECONNECT, "pull", now, reason=reason[:300])
+        events.note(connection, events.CONNECTION_NEEDS_RECONNECT, "pull", now, reason=reason[:300])
 
 
 @transaction.atomic
@@ -217,10 +216,10 @@ def settle_approval(*, connection: Connection, approval: Approval, now: datetime
         case Approval.PENDING:
             pending.update(next_pull_at=now + vendors.adapter_class(connection.vendor).approval_every)
         case Approval.GRANTED if pending.update(status=_Status.ACTIVE, next_pull_at=now):
-            _record(connection, events.CONNECTION_APPROVED, "vendor", now)
+            events.note(connection, events.CONNECTION_APPROVED, "vendor", now)
         case Approval.REJECTED if row := pending.select_for_update().first():
             _end(row, now)
-            _record(connection, events.CONNECTION_REJECTED, "vendor", now)
+            events.note(connection, events.CONNECTION_REJECTED, "vendor", now)
 
 
 @transaction.atomic
@@ -233,7 +232,7 @@ def disconnect(*, connection: Connection, by: By, now: datetime) -> None:
     if connection.status == _Status.DISCONNECTED:
         return
     _end(connection, now)
-    _record(connection, events.CONNECTION_DISCONNECTED, by, now)
+    events.note(connection, events.CONNECTION_DISCONNECTED, by, now)
 
 
 def _end(connection: Connection, now: datetime) -> None:
@@ -294,8 +293,4 @@ def _go_on(connection: Connection, name: str, by: By, now: datetime) -> None:
         leased_until=None,
         failures=0,
     )
-    _record(connection, name, by, now)
-
-
-def _record(connection: Connection, name: str, by: By, now: datetime, **data: Any) -> None:
-    events.record(partner=connection.partner, name=name, subject=connection.event_subject, by=by, now=now, data=data)
+    events.note(connection, name, by, now)

@@ -40,8 +40,7 @@ def add(
     sealing.seal(credential, secrets)
     credential.full_clean()
     credential.save()
-    data = {"vendor": vendor, "scheme": credential.scheme, "name": name}
-    _record(credential, events.CREDENTIAL_CREATED, by, now, data)
+    events.note(credential, events.CREDENTIAL_CREATED, by, now, vendor=vendor, scheme=credential.scheme, name=name)
     return credential
 
 
@@ -53,7 +52,7 @@ def renew(*, credential: VendorCredential, secrets: Mapping[str, str], by: By, n
     credential = _locked(credential)
     sealing.seal(credential, secrets)
     credential.save()
-    _record(credential, events.CREDENTIAL_RENEWED, by, now)
+    events.note(credential, events.CREDENTIAL_RENEWED, by, now)
     for connection in lost:
         connections.recover(connection=connection, by=by, now=now)
     return credential
@@ -77,7 +76,7 @@ def change(
     credential.full_clean()
     credential.save(update_fields=list(changes))
     if changes:
-        _record(credential, events.CREDENTIAL_CHANGED, by, now, {"changed": sorted(changes)})
+        events.note(credential, events.CREDENTIAL_CHANGED, by, now, changed=sorted(changes))
     return credential
 
 
@@ -90,14 +89,13 @@ def delete(*, credential: VendorCredential, by: By, now: datetime) -> None:
     except ProtectedError as error:
         msg = "An account or a Join flow still uses this credential: disconnect or delete those first."
         raise ValidationError(msg) from error
-    data = {"vendor": credential.vendor, "name": credential.name}
-    _record(credential, events.CREDENTIAL_DELETED, by, now, data)
+    events.note(credential, events.CREDENTIAL_DELETED, by, now, vendor=credential.vendor, name=credential.name)
 
 
 @transaction.atomic
 def reveal(*, credential: VendorCredential, by: By, now: datetime) -> dict[str, str]:
     """Return the fields of a credential in plain text; that somebody saw them is an Event. Raises VaultError."""
-    _record(credential, events.CREDENTIAL_REVEALED, by, now)
+    events.note(credential, events.CREDENTIAL_REVEALED, by, now)
     return sealing.unseal(credential)
 
 
@@ -105,9 +103,3 @@ def _locked(credential: VendorCredential) -> VendorCredential:
     """Return a credential as it is now, behind its partner's lock: whoever connects with it has that, too."""
     events.lock(credential.partner_id)
     return VendorCredential.objects.select_related("partner").get(pk=credential.pk)
-
-
-def _record(
-    credential: VendorCredential, name: str, by: By, now: datetime, data: Mapping[str, Any] | None = None
-) -> None:
-    events.record(partner=credential.partner, name=name, subject=credential.event_subject, by=by, now=now, data=data)

@@ -64,14 +64,8 @@ def _save_system(connection: Connection, listed: VendorSystem, now: datetime) ->
     if listed.described:
         _save_description(system, listed, now)
     if created:
-        events.record(
-            partner=connection.partner,
-            name=events.SYSTEM_DISCOVERED,
-            subject=connection.event_subject,
-            by="pull",
-            now=now,
-            data={"system": listed.external_id, "ders": [_name(der) for der in _shared(system, listed)]},
-        )
+        ders = [_name(der) for der in _shared(system, listed)]
+        events.note(connection, events.SYSTEM_DISCOVERED, "pull", now, system=listed.external_id, ders=ders)
 
 
 def _save_description(system: System, told: VendorSystem, now: datetime) -> None:

@@ -124,7 +124,7 @@ def hold_queue(*, gateway: Gateway, reason: str, by: By, now: datetime) -> None:
     """Hold a gateway's queue until somebody releases it, also where nothing was ever to be sent yet."""
     GatewayQueue.objects.get_or_create(gateway=gateway, defaults={"due_at": now})
     GatewayQueue.objects.filter(pk=gateway.pk).update(held_at=now, held_reason=reason[:500], held_by_push=False)
-    _record_event(gateway, events.QUEUE_HELD, by, now, reason=reason)
+    events.note(gateway, events.QUEUE_HELD, by, now, reason=reason)
 
 
 @transaction.atomic
@@ -134,7 +134,7 @@ def release_queue(*, gateway: Gateway, by: By, now: datetime) -> bool:
         held_at=None, held_reason="", held_by_push=False, failures=0, due_at=now
     )
     if changed:
-        _record_event(gateway, events.QUEUE_RELEASED, by, now)
+        events.note(gateway, events.QUEUE_RELEASED, by, now)
     return bool(changed)
 
 
@@ -153,7 +153,7 @@ def retry_message(*, message: Message, by: By, now: datetime) -> bool:
     )
     if changed:
         _add_waiting(message.gateway_id, 1, now)
-        _record_event(message.gateway, events.MESSAGE_RETRIED, by, now, message=message.pk)
+        events.note(message.gateway, events.MESSAGE_RETRIED, by, now, message=message.pk)
     return bool(changed)
 
 
@@ -266,7 +266,7 @@ def _record_holds(mine: list[Outcome], now: datetime) -> None:
     for gateway in Gateway.objects.filter(pk__in=holding).select_related("partner").order_by("partner", "pk"):
         outcome = holding[gateway.pk]
         if outcome.held_reason:
-            _record_event(gateway, events.QUEUE_HELD, "push", now, reason=outcome.held_reason)
+            events.note(gateway, events.QUEUE_HELD, "push", now, reason=outcome.held_reason)
         if outcome.refused:
             refused = [{"message": message, "reason": reason[:200]} for message, reason in outcome.refused]
             entries = [(gateway.event_subject, data) for data in refused]
@@ -306,7 +306,3 @@ def _delay_s(outcome: Outcome, failures: int) -> float:
     if outcome.problem is SenThrottled:
         return max(1.0, backoff_s(failures))
     return backoff_s(failures)
-
-
-def _record_event(gateway: Gateway, name: str, by: By, now: datetime, **data: object) -> None:
-    events.record(partner=gateway.partner, name=name, subject=gateway.event_subject, by=by, now=now, data=data)

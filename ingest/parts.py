@@ -28,10 +28,10 @@ def note(
         row = Connection.objects.select_for_update(of=("self",)).select_related("partner").get(pk=connection.pk)
         for resource in sorted(lost):
             row.refused_parts[resource] = {"since": now.isoformat(), "reason": refused[resource][:300]}
-            _record(row, events.CONNECTION_PART_LOST, resource, now)
+            events.note(row, events.CONNECTION_PART_LOST, "pull", now, resource=resource)
         gone = [row.refused_parts.pop(resource) for resource in sorted(back & row.refused_parts.keys())]
         for resource in sorted(back):
-            _record(row, events.CONNECTION_PART_BACK, resource, now)
+            events.note(row, events.CONNECTION_PART_BACK, "pull", now, resource=resource)
         row.save(update_fields=["refused_parts"])
     connection.refused_parts = row.refused_parts
     return min((datetime.fromisoformat(part["since"]) for part in gone), default=None)
@@ -43,10 +43,3 @@ def read_again(*, connection: Connection, since: datetime, policy: PullPolicy, n
     start = max(since - policy.lookback, now - policy.max_lookback)
     locks.lock(connection.systems.all(), [connection])
     connection.systems.filter(pulled_through__gt=start).update(pulled_through=start)
-
-
-def _record(connection: Connection, name: str, resource: str, now: datetime) -> None:
-    data = {"resource": resource}
-    events.record(
-        partner=connection.partner, name=name, subject=connection.event_subject, by="pull", now=now, data=data
-    )

@@ -42,10 +42,9 @@ def set_sharing(*, system: System, sends: bool, shown: bool, by: By, now: dateti
     system.sends, system.shown = sends, shown
     system.save(update_fields=["sends", "shown"])
     withdrawn = outbox.withdraw(gateway=system.gateway) if system.gateway and not sends else 0
-    events.record(
-        partner=system.connection.partner, name=events.GATEWAY_SHARING_CHANGED,
-        subject=(system.gateway or system.connection).event_subject, by=by, now=now,
-        data={"system": system.external_id, "sends": sends, "shown": shown, "withdrawn": withdrawn},
+    events.note(
+        system.gateway or system.connection, events.GATEWAY_SHARING_CHANGED, by, now, system=system.external_id,
+        sends=sends, shown=shown, withdrawn=withdrawn,
     )  # fmt: skip
 
 
@@ -69,7 +68,4 @@ def withhold(*, connection: Connection, kinds: Collection[str], by: By, now: dat
     connection.systems.update(described_at=None)
     gateways = sorted((system.gateway for system in systems if system.gateway), key=attrgetter("pk"))
     withdrawn = sum(outbox.withdraw(gateway=gateway, kinds=after) for gateway in gateways) if after else 0
-    events.record(
-        partner=connection.partner, name=events.CONNECTION_WITHHELD, subject=connection.event_subject, by=by,
-        now=now, data={"kinds": sorted(after), "withdrawn": withdrawn},
-    )  # fmt: skip
+    events.note(connection, events.CONNECTION_WITHHELD, by, now, kinds=sorted(after), withdrawn=withdrawn)

@@ -153,10 +153,7 @@ def _forget(row: Connection, now: datetime, *, at_vendor: bool) -> None:
         tokens_expire_at=None,
     )
     if forgotten:
-        events.record(
-            partner=row.partner, name=events.CONNECTION_REVOKED, subject=row.event_subject,
-            by="pull", now=now, data={"at_vendor": at_vendor},
-        )  # fmt: skip
+        events.note(row, events.CONNECTION_REVOKED, "pull", now, at_vendor=at_vendor)
 
 
 def _renew(

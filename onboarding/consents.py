@@ -125,4 +125,4 @@ def _end(consents: QuerySet[Consent], ending: str, now: datetime) -> None:
 
 def _record(consent: Consent, name: str, by: By, now: datetime) -> None:
     data = {"purpose": consent.purpose, "kinds": consent.kinds, "text_version": consent.text_version}
-    events.record(partner=consent.partner, name=name, subject=consent.event_subject, by=by, now=now, data=data)
+    events.note(consent, name, by, now, **data)

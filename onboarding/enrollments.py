@@ -193,5 +193,4 @@ def _new_homes() -> QuerySet[System]:
 
 
 def _record(enrollment: Enrollment, name: str, by: By, now: datetime) -> None:
-    data = {"connection": str(enrollment.connection.uid)}
-    events.record(partner=enrollment.partner, name=name, subject=enrollment.event_subject, by=by, now=now, data=data)
+    events.note(enrollment, name, by, now, connection=str(enrollment.connection.uid))

@@ -60,7 +60,7 @@ def create_flow(  # noqa: PLR0913  all there is to say of a flow, by keyword
     flow.save()
     for slug, credential in vendors.items():
         FlowVendor.objects.create(flow=flow, vendor=slug, credential=credential)
-    _record(flow, events.FLOW_CREATED, by, now, redirect_uri=redirect_uri, vendors=sorted(vendors))
+    events.note(flow, events.FLOW_CREATED, by, now, redirect_uri=redirect_uri, vendors=sorted(vendors))
     return flow
 
 
@@ -68,13 +68,13 @@ def create_flow(  # noqa: PLR0913  all there is to say of a flow, by keyword
 def delete_flow(*, flow: JoinFlow, by: By, now: datetime) -> None:
     """Take a flow out of use. Trips under way end with an error at the partner; accounts that joined stay."""
     if JoinFlow.objects.filter(pk=flow.pk, deleted_at=None).update(deleted_at=now):
-        _record(flow, events.FLOW_DELETED, by, now)
+        events.note(flow, events.FLOW_DELETED, by, now)
 
 
 @transaction.atomic
 def reveal_secret(*, flow: JoinFlow, by: By, now: datetime) -> str:
     """Return what the flow's answers are signed with; that somebody saw it is an Event. Raises VaultError."""
-    _record(flow, events.FLOW_SECRET_REVEALED, by, now)
+    events.note(flow, events.FLOW_SECRET_REVEALED, by, now)
     return open_secret(flow)
 
 
@@ -133,7 +133,3 @@ def _check_scopes(purposes: Collection[str], kinds: Collection[str], language: s
     if language and language not in dict(settings.LANGUAGES):
         msg = f"There are pages in {', '.join(dict(settings.LANGUAGES))}."
         raise ValidationError({"language": msg})
-
-
-def _record(flow: JoinFlow, name: str, by: By, now: datetime, **data: object) -> None:
-    events.record(partner=flow.partner, name=name, subject=flow.event_subject, by=by, now=now, data=data)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 
 from gateways import events
-from gateways.events import By
 from gateways.models import Gateway, GatewayType
 
 ModelT = TypeVar("ModelT", bound=Model)
@@ -26,10 +24,6 @@ def begin_with(gateway: Gateway, *allowed: Gateway.Status, otherwise: str) -> No
     begin(gateway)
     if gateway.status not in allowed:
         refuse(f"{gateway} is {gateway.status}. {otherwise}")
-
-
-def record(row: Gateway | GatewayType, name: str, by: By, now: datetime, **data: Any) -> None:
-    events.record(partner=row.partner, name=name, subject=row.event_subject, by=by, now=now, data=data)
 
 
 def validated(row: ModelT) -> ModelT:

@@ -34,7 +34,7 @@ def make_key_global(*, gateway_type: GatewayType, by: By, now: datetime) -> Gate
     key = create_key(gateway_type, by=by, now=now)
     gateway_type.global_key, gateway_type.key_strategy = key, _GLOBAL
     gateway_type.save()
-    base.record(gateway_type, events.GATEWAY_TYPE_MADE_GLOBAL, by, now, public_key=key.public_key)
+    events.note(gateway_type, events.GATEWAY_TYPE_MADE_GLOBAL, by, now, public_key=key.public_key)
     return key
 
 
@@ -74,7 +74,7 @@ def ban_key(*, key: GatewayKey, reason: str, by: By, now: datetime) -> GatewayKe
         base.refuse("This key is banned already. Rotate the key to get another one.")
     key.state, key.ban_reason, key.ended_at = _State.BANNED, reason.strip(), key.ended_at or now
     base.validated(key).save()
-    base.record(key.owner, events.KEY_BANNED, by, now, public_key=key.public_key, reason=key.ban_reason)
+    events.note(key.owner, events.KEY_BANNED, by, now, public_key=key.public_key, reason=key.ban_reason)
     return key
 
 
@@ -83,7 +83,7 @@ def create_key(owner: Gateway | GatewayType, *, by: By, now: datetime) -> Gatewa
     public_key, uri = vault.create_key()
     owned_by = {"gateway": owner} if isinstance(owner, Gateway) else {"gateway_type": owner}
     key = GatewayKey.objects.create(public_key=public_key, uri=uri, **owned_by)
-    base.record(owner, events.KEY_CREATED, by, now, public_key=public_key)
+    events.note(owner, events.KEY_CREATED, by, now, public_key=public_key)
     return key
 
 
@@ -98,7 +98,7 @@ def activate_pending(owner: Gateway | GatewayType, *, by: By, now: datetime) -> 
     if isinstance(owner, GatewayType):
         owner.global_key = pending
         owner.save()
-    base.record(owner, events.KEY_ACTIVATED, by, now, public_key=pending.public_key)
+    events.note(owner, events.KEY_ACTIVATED, by, now, public_key=pending.public_key)
     return pending
 
 

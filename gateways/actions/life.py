@@ -46,7 +46,7 @@ def create_gateway_type(
     events.lock(partner.pk)
     gateway_type = base.validated(GatewayType(partner=partner, name=name, prefix=prefix, **jwt_fields))
     gateway_type.save()
-    base.record(gateway_type, events.GATEWAY_TYPE_CREATED, by, now, prefix=prefix)
+    events.note(gateway_type, events.GATEWAY_TYPE_CREATED, by, now, prefix=prefix)
     if key_strategy == _GLOBAL:
         keys.make_key_global(gateway_type=gateway_type, by=by, now=now)
     return gateway_type
@@ -59,7 +59,7 @@ def change_gateway_type(*, gateway_type: GatewayType, by: By, now: datetime, **c
     for field, value in changes.items():
         setattr(gateway_type, field, value)
     base.validated(gateway_type).save(update_fields=list(changes))
-    base.record(gateway_type, events.GATEWAY_TYPE_CHANGED, by, now, changed=changes)
+    events.note(gateway_type, events.GATEWAY_TYPE_CHANGED, by, now, changed=changes)
     return gateway_type
 
 
@@ -77,7 +77,7 @@ def create_gateway(
         base.refuse(f"The id of a gateway of this type is {gateway_type.prefix}- and 16 hex digits.", field="serial")
     gateway = Gateway(gateway_type=gateway_type, partner=gateway_type.partner, serial=serial, name=name, owner=owner)
     base.validated(gateway).save()
-    base.record(gateway, events.GATEWAY_CREATED, by, now)
+    events.note(gateway, events.GATEWAY_CREATED, by, now)
     if gateway_type.key_strategy != _GLOBAL:
         keys.create_key(gateway, by=by, now=now)
     return gateway
@@ -89,7 +89,7 @@ def rename_gateway(*, gateway: Gateway, name: str, by: By, now: datetime) -> Gat
     base.begin(gateway)
     gateway.name = name
     base.validated(gateway).save(update_fields=["name"])
-    base.record(gateway, events.GATEWAY_RENAMED, by, now)
+    events.note(gateway, events.GATEWAY_RENAMED, by, now)
     return gateway
 
 
@@ -99,7 +99,7 @@ def register_gateway(*, gateway: Gateway, by: By, now: datetime) -> Gateway:
     base.begin_with(gateway, _Status.CREATED, otherwise="SEN knows it already. For a new key, activate the key.")
     gateway.status, gateway.registered_at = _Status.REGISTERED, now
     gateway.save()
-    base.record(gateway, events.GATEWAY_REGISTERED, by, now)
+    events.note(gateway, events.GATEWAY_REGISTERED, by, now)
     owner = gateway if gateway.keys.filter(state=GatewayKey.State.PENDING).exists() else gateway.gateway_type
     if not owner.keys.filter(state=GatewayKey.State.ACTIVE).exists():
         keys.activate_pending(owner, by=by, now=now)
@@ -122,7 +122,7 @@ def bind_wallet(*, gateway: Gateway, address: str, by: By, now: datetime, proven
     gateway.wallet = wallet
     gateway.save()
     proof = {"proven": wallet.proven_at is not None}
-    base.record(gateway, events.GATEWAY_WALLET_NAMED, by, now, wallet=wallet.address, **proof)
+    events.note(gateway, events.GATEWAY_WALLET_NAMED, by, now, wallet=wallet.address, **proof)
     return gateway
 
 
@@ -137,7 +137,7 @@ def own_gateway(*, gateway: Gateway, by: By, now: datetime) -> Gateway:
         base.refuse("Name the wallet first.")
     gateway.status = _Status.LOCATED if gateway.coordinates_id else _Status.OWNED
     gateway.save()
-    base.record(gateway, events.GATEWAY_OWNED, by, now, wallet=gateway.wallet.address)
+    events.note(gateway, events.GATEWAY_OWNED, by, now, wallet=gateway.wallet.address)
     return gateway
 
 
@@ -178,7 +178,7 @@ def locate_gateway(
         gateway.status = _Status.LOCATED
     gateway.save()
     # The place itself is personal data and stays out of the log that is kept for good.
-    base.record(gateway, events.GATEWAY_LOCATED, by, now, source=source)
+    events.note(gateway, events.GATEWAY_LOCATED, by, now, source=source)
     return gateway
 
 
@@ -219,7 +219,7 @@ def release_gateway(*, gateway: Gateway, by: By, now: datetime) -> Gateway:
 def _change_status(gateway: Gateway, status: Gateway.Status, name: str, by: By, now: datetime) -> Gateway:
     gateway.status = status
     gateway.save()
-    base.record(gateway, name, by, now)
+    events.note(gateway, name, by, now)
     return gateway
 
 

@@ -95,7 +95,7 @@ def change(
     client.api_version = _version(api_version or client.api_version)
     client.full_clean()
     client.save()
-    _record(
+    events.note(
         client, events.CLIENT_CHANGED, by, now, called=name, scopes=client.allowed_scopes,
         redirect_uris=client.redirect_uris.split(), requests_per_minute=requests_per_minute,
         api_version=client.api_version,
@@ -115,7 +115,7 @@ def renew_secret(*, client: Client, by: By, now: datetime) -> str:
     secret: str = generate_client_secret()
     client.client_secret = secret
     client.save()
-    _record(client, events.CLIENT_SECRET_RENEWED, by, now)
+    events.note(client, events.CLIENT_SECRET_RENEWED, by, now)
     return secret
 
 
@@ -123,7 +123,7 @@ def renew_secret(*, client: Client, by: By, now: datetime) -> str:
 def disable(*, client: Client, by: By, now: datetime) -> None:
     """Let a client do nothing any more, for good; its tokens are gone."""
     if Client.objects.filter(pk=client.pk, disabled_at=None).update(disabled_at=now):
-        _record(client, events.CLIENT_DISABLED, by, now)
+        events.note(client, events.CLIENT_DISABLED, by, now)
         forget_tokens(client)  # when the partner's lock is there: a homeowner who ends a grant has it, too
 
 
@@ -187,11 +187,7 @@ def _save_new(client: Client, by: By, now: datetime) -> tuple[Client, str]:
     client.client_secret = secret
     client.full_clean()
     client.save()
-    _record(
+    events.note(
         client, events.CLIENT_CREATED, by, now, called=client.name, purpose=client.purpose, scopes=client.allowed_scopes
     )
     return client, secret
-
-
-def _record(client: Client, name: str, by: By, now: datetime, **data: object) -> None:
-    events.record(partner=client.partner, name=name, subject=client.event_subject, by=by, now=now, data=data)

@@ -163,10 +163,7 @@ def forget(*, now: datetime) -> None:
 
 def log_event(endpoint: WebhookEndpoint, name: str, by: By, now: datetime, **data: object) -> Event:
     """Record an Event. The host is named and not the whole address, which may hold a secret of the partner's."""
-    about = {"host": endpoint.host, **data}
-    return events.record(
-        partner=endpoint.partner, name=name, subject=endpoint.event_subject, by=by, now=now, data=about
-    )
+    return events.note(endpoint, name, by, now, host=endpoint.host, **data)
 
 
 def locking() -> QuerySet[WebhookEndpoint]:

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from oauth2_provider.models import AccessToken, RefreshToken
 
+from gateways import events
 from gateways.models import Client, Event, Gateway, GatewayGrant, IdempotentRequest
 from gateways.models.client import KINDS
 from gateways.oauth import clients, grants, scopes
@@ -248,7 +249,7 @@ def test_a_homeowner_agrees_while_an_owner_changes_the_app(world, monkeypatch):
     """A grant refers to the client: if it had to wait for the client's row, each would wait for the other."""
     needs_several_writers()
     # The log comes last, and takes the partner's lock, which she needs first.
-    monkeypatch.setattr(clients, "_record", lambda *_, **__: None)
+    monkeypatch.setattr(events, "note", lambda *_, **__: None)
 
     def agree() -> None:
         with connection.cursor() as cursor:
