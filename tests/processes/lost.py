@@ -15,6 +15,6 @@ def stay(*, diary: str, **_: Any) -> None:
     """Write down who has started and stay for as long as a slice may last; the second one ends at once."""
     lines = Path(diary).read_text().splitlines() if Path(diary).exists() else []
     with Path(diary).open("a") as file:
-        file.write(f"{os.getpid()} {time.time()}\n")
+        file.write(f"{os.getpid()}\n")
     if not lines:
         time.sleep(40)

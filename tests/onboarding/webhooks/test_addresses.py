@@ -174,7 +174,7 @@ def test_who_is_silent_or_drips_is_given_up_in_time(receiver, monkeypatch):
         while not receiver.released.wait(0.05):
             to.wfile.write(b"x")
 
-    for write in (lambda _to: receiver.released.wait(3), drip):
+    for write in (lambda _to: receiver.released.wait(30), drip):
         receiver.write = write
         reply = post(receiver.url)
         assert (reply.status, "timed out" in reply.error) == (None, True)
@@ -183,10 +183,10 @@ def test_who_is_silent_or_drips_is_given_up_in_time(receiver, monkeypatch):
 def test_name_servers_that_do_not_answer_are_given_up_in_time(names, receiver, monkeypatch):
     asked = threading.Event()
     monkeypatch.setattr(posting, "TIMEOUT_S", 0.1)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: asked.wait(3))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: asked.wait(30))
     reply = post(receiver.url)
     asked.set()
-    assert (reply.error, reply.duration_ms < 1000) == ("The name servers did not answer in time.", True)
+    assert (reply.error, reply.duration_ms < 10_000) == ("The name servers did not answer in time.", True)
 
 
 def test_nobody_there_is_told_without_the_path(receiver):
