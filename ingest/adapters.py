@@ -21,10 +21,13 @@ Clock = Callable[[], datetime]
 _TOKEN_CALL_S = tokens.LEASE.total_seconds() - 15  # a call that begins then has its time-outs left within the lease
 
 
-def open_account(connection: Connection, *, clock: Clock, count: bool = True) -> VendorAdapter:
+def open_account(
+    connection: Connection, *, clock: Clock, count: bool = True, background: bool = False
+) -> VendorAdapter:
     """Return the vendor's adapter with the connection's secrets opened; raises VaultError.
 
-    With `count`, every request is taken from the vendor's budget (and may raise VendorThrottled).
+    With `count`, every request is taken from the vendor's budget (and may raise VendorThrottled); `background`: as what
+    nobody waits for.
     """
     cls = vendors.adapter_class(connection.vendor)
     quotas = tuple(cls.policy.quotas)
@@ -33,9 +36,10 @@ def open_account(connection: Connection, *, clock: Clock, count: bool = True) ->
         uncounted = functools.partial(open_uncounted, connection, clock=clock)
         return tokens.access_token(connection, uncounted, clock=clock, refused=refused)
 
+    counted = functools.partial(budget.take, connection, quotas, clock=clock, background=background)
     http = VendorHttp(
         **_wire(),
-        before_request=(lambda: budget.take(connection, quotas, clock=clock)) if count else (lambda: None),
+        before_request=counted if count else (lambda: None),
         access_token=access_token if tokens.has_some(connection) else None,
     )
     return _adapter(connection, http, clock)

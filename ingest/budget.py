@@ -17,12 +17,18 @@ from ingest.vendors.errors import Scope, VendorThrottled
 _WORTH_WAITING_S = 2.0  # a quota per second is waited for on the spot
 _LONGEST_WAIT_S = 10.0  # in all, when others keep taking what was waited for
 _WORTH_SPREADING = timedelta(hours=1)  # a quota per day or month is spread over it
+_KEPT = 0.2  # of a quota of minutes: for a homeowner who is at the page while other homes are pulled
 
 
-def take(connection: Connection, quotas: tuple[Quota, ...], *, clock: Callable[[], datetime]) -> None:
-    """Take one request from every quota, or none; raise VendorThrottled with the time until the next period."""
+def take(
+    connection: Connection, quotas: tuple[Quota, ...], *, clock: Callable[[], datetime], background: bool = False
+) -> None:
+    """Take one request from every quota, or none; raise VendorThrottled with the time until the next period.
+
+    In the `background`, where nobody waits for the answer, a part of short quotas is left to those who do.
+    """
     waited = 0.0
-    while wait := _take_once(connection, quotas, clock()):
+    while wait := _take_once(connection, quotas, clock(), background=background):
         quota, seconds = wait
         if seconds > _WORTH_WAITING_S or waited > _LONGEST_WAIT_S:
             msg = f"our share of the vendor's quota is used up: {quota.limit} requests in {quota.period}"
@@ -60,12 +66,15 @@ def _sharing(connection: Connection, quota: Quota) -> int:
     return Connection.objects.filter(credential=connection.credential_id, status=Connection.Status.ACTIVE).count()
 
 
-def _take_once(connection: Connection, quotas: tuple[Quota, ...], now: datetime) -> tuple[Quota, float] | None:
+def _take_once(
+    connection: Connection, quotas: tuple[Quota, ...], now: datetime, *, background: bool
+) -> tuple[Quota, float] | None:
     """Take from all quotas; return the one that is used up and the seconds until it is not, having taken none."""
     with transaction.atomic():
         for quota in quotas:
             use, _ = BudgetUse.objects.get_or_create(**_period(connection, quota, now))
-            if not BudgetUse.objects.filter(pk=use.pk, used__lt=quota.limit).update(used=F("used") + 1):
+            kept = int(quota.limit * _KEPT) if background and quota.period < _WORTH_SPREADING else 0
+            if not BudgetUse.objects.filter(pk=use.pk, used__lt=quota.limit - kept).update(used=F("used") + 1):
                 transaction.set_rollback(True)
                 return quota, max(0.05, (use.period_start + quota.period - now).total_seconds())
     return None

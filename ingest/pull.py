@@ -121,7 +121,7 @@ def systems_of(connection: Connection) -> list[System]:
 
 def _pull(connection: Connection, *, clock: Callable[[], datetime], until: float) -> _Slice:
     """Go through the systems that this round has not been to. Raises VendorError when no system can be read."""
-    adapter = adapters.open_account(connection, clock=clock)
+    adapter = adapters.open_account(connection, clock=clock, background=True)
     adapter.http.deadline = until + _LAST_CALL_S
     ended, pulled, failed = _Slice(trouble=_discover_if_due(connection, adapter, clock)), 0, 0
     for system in _of_round(connection):

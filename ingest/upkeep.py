@@ -74,7 +74,7 @@ def ask_approvals(*, clock: Callable[[], datetime], until: float) -> None:
     waiting = Connection.objects.filter(status=_Status.PENDING, next_pull_at__lte=clock())
     for connection in _some(waiting.order_by("next_pull_at"), until):
         try:
-            approval = adapters.open_account(connection, clock=clock).approval()
+            approval = adapters.open_account(connection, clock=clock, background=True).approval()
         except (VendorError, vault.VaultError) as error:
             log.warning("approval not asked", connection=str(connection.uid), error=str(error))
             Connection.objects.filter(pk=connection.pk).update(next_pull_at=clock() + timedelta(minutes=10))

@@ -66,7 +66,7 @@ def link_consent(session: JoinSession, given: Tokens, *, clock: Callable[[], dat
             connection=target, given=given, credential=session.credential, by=_by(session), now=clock()
         )
     except connections.AlreadyConnected as error:
-        raise _elsewhere() from error
+        raise _elsewhere(session.user_id) from error
 
 
 def link_keys(  # noqa: PLR0913  all there is to say of the account, by keyword
@@ -87,12 +87,13 @@ def link_keys(  # noqa: PLR0913  all there is to say of the account, by keyword
     `reference` is what the partner calls a homeowner who has no account here (a Join flow). Raises LinkRefused,
     ValidationError, VendorError, VaultError.
     """
+    owner_id = owner.pk if owner else None
     trial = Connection(partner=partner, vendor=vendor, scheme=scheme)
     sealing.seal(trial, secrets)
     connections.test_credentials(trial, clock=clock)
     known = target or connections.known_account(partner=partner, vendor=vendor, account=trial.account)
     if known:
-        _refuse_foreign(known, owner.pk if owner else None, reference)
+        _refuse_foreign(known, owner_id, reference)
     try:
         if known is None:
             return connections.connect(
@@ -102,8 +103,8 @@ def link_keys(  # noqa: PLR0913  all there is to say of the account, by keyword
         return connections.reconnect(connection=known, secrets=secrets, scheme=scheme, by=by, now=clock())
     except connections.AlreadyConnected as error:
         if known:
-            raise _elsewhere() from error
-        _refuse_foreign(error.connection, owner.pk if owner else None, reference)
+            raise _elsewhere(owner_id) from error
+        _refuse_foreign(error.connection, owner_id, reference)
         return error.connection  # while the vendor was asked: the form was sent twice
 
 
@@ -129,10 +130,12 @@ def _refuse_foreign(known: Connection, owner_id: int | None, reference: str) -> 
     living = Enrollment.objects.filter(connection=known, status__in=Enrollment.LIVING)
     enrolled = known.status != _Status.DISCONNECTED and living.exclude(user_reference=reference).exists()
     if enrolled or known.owner_id != owner_id:
-        raise _elsewhere()
+        raise _elsewhere(owner_id)
 
 
-def _elsewhere() -> LinkRefused:
+def _elsewhere(owner_id: int | None) -> LinkRefused:
+    if owner_id is None:  # a Join flow: nobody signs in here
+        return LinkRefused(_("This account is linked already, for another user."), "already_linked")
     text = _("This account is linked already, under another sign-in. Sign in with the e-mail address you used then.")
     return LinkRefused(text, "already_linked")
 

@@ -29,8 +29,8 @@ def sharing():
     return [factories.connection(partner, credential=fleet) for _ in range(2)]
 
 
-def take(connection, *quotas, now=NOW):
-    budget.take(connection, quotas, clock=lambda: now)
+def take(connection, *quotas, now=NOW, **more):
+    budget.take(connection, quotas, clock=lambda: now, **more)
 
 
 def used():
@@ -47,6 +47,19 @@ def test_accounts_that_share_a_credential_share_the_applications_quota(sharing):
     assert (refused.value.retry_after, refused.value.scope) == (50.0, Scope.APPLICATION)
     assert budget.left(first, (MINUTE,), NOW) == {"0:01:00": 0}
     take(second, MINUTE, now=NOW + timedelta(seconds=50))
+
+
+def test_pulls_leave_a_part_of_a_short_quota_to_the_homeowner_at_the_page(sharing):
+    fleet, newcomer = sharing
+    quota = Quota(10, timedelta(minutes=1))
+    for _ in range(8):
+        take(fleet, quota, background=True)
+    with pytest.raises(VendorThrottled):
+        take(fleet, quota, background=True)
+    for _ in range(2):
+        take(newcomer, quota)
+    with pytest.raises(VendorThrottled):
+        take(newcomer, quota)
 
 
 def test_a_quota_of_the_account_is_its_own(sharing):

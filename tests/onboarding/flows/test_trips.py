@@ -194,7 +194,9 @@ def test_what_nobody_here_began_ends_on_a_page_of_ours(site, client):
 def test_an_account_of_another_user_of_the_partner_is_linked_already(site, client):
     site.join(client)
     told = site.join(Client(), user="user-8")
-    assert told["error"] == "already_linked"
+    assert (told["error"], told["error_description"]) == (
+        "already_linked", "This account is linked already, for another user.",
+    )  # fmt: skip
     assert [row.user_reference for row in Enrollment.objects.all()] == ["user-7"]
 
 
