@@ -19,7 +19,8 @@ log = structlog.get_logger(__name__)
 _MOST_PUSH_TASKS = 4
 
 
-def _until() -> float:
+def slice_end() -> float:
+    """Return when (time.monotonic) a task that begins now has to end."""
     return time.monotonic() + float(settings.TASK_SLICE.total_seconds())
 
 
@@ -35,13 +36,13 @@ def dispatch_pulls(**_: Any) -> None:
 @shared_task
 def pull_connection(*, connection_id: int, **_: Any) -> None:
     """Pull one connection; a second task for the same one finds it taken and ends."""
-    pull.pull_connection(connection_id=connection_id, clock=timezone.now, until=_until())
+    pull.pull_connection(connection_id=connection_id, clock=timezone.now, until=slice_end())
 
 
 @shared_task
 def renew_tokens(**_: Any) -> None:
     """Renew tokens that no pull renewed in time, and give back the consents of disconnected accounts."""
-    until = _until()
+    until = slice_end()
     upkeep.take_up_receipts(now=timezone.now())
     for renew in (upkeep.renew_due, upkeep.revoke_due, upkeep.ask_approvals):
         renew(clock=timezone.now, until=until)
@@ -58,7 +59,7 @@ def dispatch_pushes(**_: Any) -> None:
 @shared_task
 def push_due(**_: Any) -> None:
     """Send what is due, for one slice."""
-    push.push_due(clock=timezone.now, until=_until())
+    push.push_due(clock=timezone.now, until=slice_end())
 
 
 @shared_task
@@ -77,4 +78,4 @@ def sweep(**_: Any) -> None:
 @shared_task
 def prune(**_: Any) -> None:
     """Delete what is older than the partners' retention."""
-    log.info("pruned", **pruning.prune(now=timezone.now(), until=_until()))
+    log.info("pruned", **pruning.prune(now=timezone.now(), until=slice_end()))

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from celery import shared_task
-from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
 
+from ingest.tasks import slice_end
 from onboarding import advancing, alerts, deletion, enrollments, expiry, invitation_mails, reminders
 from onboarding.webhooks import deliveries, sending
-
-
-def _until() -> float:
-    return time.monotonic() + float(settings.TASK_SLICE.total_seconds())
 
 
 @shared_task
 def advance_homes(**_: Any) -> None:
     """Take homeowners' gateways on towards sending."""
-    advancing.advance_homes(clock=timezone.now, until=_until())
+    advancing.advance_homes(clock=timezone.now, until=slice_end())
 
 
 @shared_task
 def send_invitations(**_: Any) -> None:
     """Mail the invitations that are due."""
-    invitation_mails.send_due(clock=timezone.now, until=_until())
+    invitation_mails.send_due(clock=timezone.now, until=slice_end())
 
 
 @shared_task
@@ -49,7 +44,7 @@ def warn(**_: Any) -> None:
 @shared_task
 def settle_enrollments(**_: Any) -> None:
     """Let enrollments of Join flows follow their accounts."""
-    enrollments.settle(now=timezone.now(), until=_until())
+    enrollments.settle(now=timezone.now(), until=slice_end())
 
 
 @shared_task
@@ -67,7 +62,7 @@ def forget_sessions(**_: Any) -> None:
 @shared_task
 def deliver_webhooks(**_: Any) -> None:
     """Deliver events to partners' webhooks."""
-    sending.deliver_due(clock=timezone.now, until=_until())
+    sending.deliver_due(clock=timezone.now, until=slice_end())
 
 
 @shared_task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import math
 import re
 import time
@@ -109,7 +110,7 @@ class VendorHttp:
             msg = f"{method} {redact(url)}: {type(error).__name__}"
             raise VendorUnavailable(msg) from None
         if response.status_code >= 500:
-            msg = f"{method} {redact(url)}: HTTP {response.status_code} {excerpt(response)}"
+            msg = f"{method} {redact(url)}: HTTP {response.status_code} {excerpt(response.content)}"
             raise VendorUnavailable(msg)
         return response
 
@@ -140,13 +141,30 @@ def read_json(response: requests.Response) -> Any:
     try:
         return response.json()
     except ValueError as error:
-        msg = f"HTTP {response.status_code}, not JSON: {excerpt(response)}"
+        msg = f"HTTP {response.status_code}, not JSON: {excerpt(response.content)}"
         raise VendorReplyInvalid(msg) from error
 
 
-def excerpt(response: requests.Response) -> str:
+def object_of(body: Any, what: str) -> Mapping[str, Any]:
+    """Return a JSON object as it is; raise VendorReplyInvalid for anything else."""
+    if not isinstance(body, Mapping):
+        msg = f"{what} is not an object: {redact(repr(body))[:100]}"
+        raise VendorReplyInvalid(msg)
+    return body
+
+
+def members(content: bytes) -> Mapping[str, Any]:
+    """Return the members of an object of JSON, none for anything else, such as the page of a proxy in front."""
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return {}
+    return body if isinstance(body, Mapping) else {}
+
+
+def excerpt(content: bytes) -> str:
     """Return the first 200 characters of a body, on one line, with secrets in URLs masked."""
-    return redact(" ".join(response.content[:800].decode("utf-8", "replace").split())[:200])
+    return redact(" ".join(content[:800].decode("utf-8", "replace").split())[:200])
 
 
 def redact(text: str) -> str:

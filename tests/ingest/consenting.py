@@ -73,7 +73,7 @@ class Consenting(Fake, ConsentAdapter):
         if reply.status_code == 404:
             raise VendorUnsupported(path)
         if reply.status_code != 200:
-            raise VendorAuthFailed(excerpt(reply))
+            raise VendorAuthFailed(excerpt(reply.content))
         return reply.json()
 
     def _data(self, path: str) -> None:

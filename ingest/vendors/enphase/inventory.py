@@ -10,7 +10,7 @@ from ingest.readings import DerKey, Kind
 from ingest.vendors.base import VendorDer, VendorSystem
 from ingest.vendors.enphase import telemetry
 from ingest.vendors.errors import VendorReplyInvalid
-from ingest.vendors.http import redact
+from ingest.vendors.http import object_of, redact
 
 _Object = Mapping[str, Any]
 _Devices = Mapping[str, Sequence[_Object]]
@@ -18,7 +18,7 @@ _Devices = Mapping[str, Sequence[_Object]]
 
 def systems(body: Any) -> Sequence[_Object]:
     """Return the entries of a page of /systems. Raises VendorReplyInvalid."""
-    entries = _object(body, "reply").get("systems")
+    entries = object_of(body, "reply").get("systems")
     if not _are_objects(entries) or not all(entry.get("system_id") for entry in entries):
         msg = f"no list of systems: {redact(repr(body))[:100]}"
         raise VendorReplyInvalid(msg)
@@ -27,7 +27,7 @@ def systems(body: Any) -> Sequence[_Object]:
 
 def summary(body: Any) -> _Object:
     """Return a summary, which says by `source` what the vendor goes by. Raises VendorReplyInvalid."""
-    told = _object(body, "summary")
+    told = object_of(body, "summary")
     if "source" not in told:
         msg = f"a summary without its source: {redact(repr(body))[:100]}"
         raise VendorReplyInvalid(msg)
@@ -36,7 +36,7 @@ def summary(body: Any) -> _Object:
 
 def devices(body: Any) -> _Devices:
     """Return the active devices by kind; kinds the system does not have are missing. Raises VendorReplyInvalid."""
-    by_kind = _object(_object(body, "reply").get("devices"), "devices")
+    by_kind = object_of(object_of(body, "reply").get("devices"), "devices")
     if not all(_are_objects(several) for several in by_kind.values()):
         msg = f"devices are no lists of objects: {redact(repr(body))[:100]}"
         raise VendorReplyInvalid(msg)
@@ -48,7 +48,7 @@ CHECKS: Mapping[str, Callable[[Any], object]] = {"systems": systems, "summary": 
 
 def system(listed: VendorSystem, entry: Any, told: _Object, found: _Devices) -> VendorSystem:
     """Put together what /systems/{id}, its summary and its devices tell. Raises VendorReplyInvalid."""
-    own = _object(entry, "system")
+    own = object_of(entry, "system")
     makers: tuple[Callable[[str, _Object, _Devices], VendorDer | None], ...] = (_pv, _meter, _battery)
     ders = [make(listed.external_id, told, found) for make in makers]
     return VendorSystem(
@@ -113,13 +113,6 @@ def _der(key: DerKey, listed: Sequence[_Object], rated_power_w: float | None = N
 def _watts(value: Any) -> float | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if is_number and 0 < value < 10**9 else None
-
-
-def _object(body: Any, what: str) -> _Object:
-    if not isinstance(body, Mapping):
-        msg = f"{what} is not an object: {redact(repr(body))[:100]}"
-        raise VendorReplyInvalid(msg)
-    return body
 
 
 def _are_objects(body: Any) -> TypeGuard[Sequence[_Object]]:

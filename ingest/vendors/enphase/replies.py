@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from ingest.vendors.errors import VendorAuthFailed, VendorError, VendorReplyInvalid, VendorThrottled, VendorUnsupported
-from ingest.vendors.http import redact
+from ingest.vendors.http import excerpt, members, redact
 
 _NO_ACCESS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 # Some 429 do not say which quota is used up. We keep to that of the minute ourselves, so it may be the month's.
@@ -46,16 +46,12 @@ class Reply:
         ["Method not allowed"]}, {"errorCode": 7, "errorMessages": ["Data is temporarily unavailable"]}
         """
         texts = (_text(self.fields.get(name)) for name in ("details", "message", "errorMessages"))
-        return f"HTTP {self.status} {next(filter(None, texts), '') or self._excerpt}".strip()
+        return f"HTTP {self.status} {next(filter(None, texts), '') or excerpt(self.content)}".strip()
 
     @property
     def fields(self) -> Mapping[str, Any]:
-        """Return the members of an object of JSON, none for anything else, such as the page of a proxy in front."""
-        try:
-            body = json.loads(self.content)
-        except ValueError:
-            return {}
-        return body if isinstance(body, Mapping) else {}
+        """Return what a reply says, nothing where it is no object of JSON."""
+        return members(self.content)
 
     def body(self, path: str, now: datetime) -> Any:
         """Return the parsed body of a good reply to a question for `path`. Raises VendorError for any other."""
@@ -65,12 +61,8 @@ class Reply:
         try:
             return json.loads(self.content)
         except ValueError as error:
-            msg = f"GET {path}: HTTP 200, not JSON: {self._excerpt}"
+            msg = f"GET {path}: HTTP 200, not JSON: {excerpt(self.content)}"
             raise VendorReplyInvalid(msg) from error
-
-    @property
-    def _excerpt(self) -> str:
-        return redact(" ".join(self.content[:800].decode("utf-8", "replace").split())[:200])
 
     def _error(self, text: str, now: datetime) -> VendorError:
         match self.status:

@@ -193,7 +193,7 @@ class SolarEdge(ConsentAdapter):
         reply = self.http.send("GET", f"{self.urls['api']}/v2{path}", params=query, headers=headers, bearer=own_token)
         if reply.status_code == HTTPStatus.OK:
             return read_json(reply)
-        said = f"GET {path}: HTTP {reply.status_code} {refusals.reason(reply.content) or excerpt(reply)}"
+        said = f"GET {path}: HTTP {reply.status_code} {refusals.reason(reply.content) or excerpt(reply.content)}"
         error = refusals.error_by_consent if self._by_consent else refusals.error
         raise error(path, reply.status_code, reply.headers, said)
 

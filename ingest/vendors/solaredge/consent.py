@@ -7,7 +7,6 @@ have seen. The endpoint takes JSON with the secret in its body; its gateway says
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,7 +22,7 @@ from ingest.vendors.errors import (
     VendorReplyInvalid,
     VendorUnsupported,
 )
-from ingest.vendors.http import VendorHttp
+from ingest.vendors.http import VendorHttp, members
 from ingest.vendors.solaredge import refusals
 
 _SCOPES = "SITE_DATA DEVICE_DATA"
@@ -110,11 +109,7 @@ class _Reply:
 
     @property
     def body(self) -> Mapping[str, Any]:
-        try:
-            body = json.loads(self.content)
-        except ValueError:
-            return {}
-        return body if isinstance(body, Mapping) else {}
+        return members(self.content)
 
     @property
     def code(self) -> str:

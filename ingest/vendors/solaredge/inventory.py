@@ -9,18 +9,10 @@ from zoneinfo import available_timezones
 from ingest.readings import DerKey, Kind
 from ingest.vendors.base import VendorDer, VendorSystem
 from ingest.vendors.errors import VendorReplyInvalid
-from ingest.vendors.http import redact
+from ingest.vendors.http import object_of, redact
 
 _Object = Mapping[str, Any]
 _GRID = ("FEEDIN", "PURCHASED")
-
-
-def object_of(body: Any, what: str) -> _Object:
-    """Return a JSON object as it is; raise VendorReplyInvalid for anything else."""
-    if not isinstance(body, Mapping):
-        msg = f"{what} is not an object: {redact(repr(body))[:100]}"
-        raise VendorReplyInvalid(msg)
-    return body
 
 
 def objects_of(body: Any, what: str, *required: str) -> Sequence[_Object]:

@@ -18,7 +18,8 @@ from zoneinfo import ZoneInfo
 from ingest.readings import DerKey, Kind, Quality, Reading, ReadingInvalid
 from ingest.vendors.base import Dropped, Page, VendorSystem
 from ingest.vendors.errors import VendorReplyInvalid, VendorUnsupported
-from ingest.vendors.solaredge.inventory import object_of, objects_of
+from ingest.vendors.http import object_of
+from ingest.vendors.solaredge.inventory import objects_of
 
 OF_SITE = ("power", "energy")
 BY_SERIAL = {

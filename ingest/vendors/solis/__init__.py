@@ -202,7 +202,7 @@ class Solis(VendorAdapter):
         now = self.clock()
         headers = signed_headers(self.secrets, path, content, now)
         response = self.http.send("POST", self.urls["api"] + path, headers=headers, body=content)
-        said = f"{name}: HTTP {response.status_code} {excerpt(response)}"
+        said = f"{name}: HTTP {response.status_code} {excerpt(response.content)}"
         refusals.check_status(response.status_code, response.headers, said, now)
         reply = read_json(response)
         refusals.check_code(name, reply, now)
