@@ -57,7 +57,7 @@ def test_tasks_hand_over_with_a_slice_of_time_and_take_words_they_do_not_know(mo
     before = time.monotonic()
     tasks.pull_connection(connection_id=7, of_a_later_version=True)
     tasks.push_due(of_a_later_version=True)
-    for task in (tasks.dispatch_pulls, tasks.dispatch_pushes, tasks.sweep, tasks.prune):
+    for task in (tasks.dispatch_pulls, tasks.dispatch_pushes, tasks.renew_tokens, tasks.sweep, tasks.prune):
         task(of_a_later_version=True)
     assert seen[0]["connection_id"] == 7
     for given in seen:
