@@ -19,10 +19,12 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from unfold.widgets import UnfoldAdminSelectWidget
 
-from gateways import maps
+from gateways import access, maps
 from gateways.access import Duty
 from gateways.admin import second_factor
+from gateways.models import Partner
 
 _REFUSALS_SHOWN = 10
 
@@ -32,9 +34,21 @@ class ActForm(forms.Form):
 
     help_steps: Sequence[str] = ()
 
-    def __init__(self, data: Any, *, request: HttpRequest, rows: Sequence[Any]) -> None:
+    def __init__(self, data: Any, *, request: HttpRequest, rows: Sequence[Any] = ()) -> None:
         super().__init__(data)
         self.request, self.rows = request, rows
+
+
+class PartnerForm(ActForm):
+    """What is asked for something new of a partner: one of those for whom the user has the duty."""
+
+    partner = forms.ModelChoiceField(Partner.objects.none(), widget=UnfoldAdminSelectWidget)
+    duty = Duty.OPERATE
+
+    def __init__(self, data: Any, *, request: HttpRequest, rows: Sequence[Any] = ()) -> None:
+        super().__init__(data, request=request, rows=rows)
+        choices: Any = self.fields["partner"]
+        choices.queryset = access.partners(request.user, self.duty)
 
 
 @dataclass(frozen=True, kw_only=True)

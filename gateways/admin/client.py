@@ -17,13 +17,12 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from gateways import access
 from gateways.access import Duty
 from gateways.admin import columns, filters, revealing, second_factor
-from gateways.admin.acts import Act, ActForm, act
+from gateways.admin.acts import Act, ActForm, PartnerForm, act
 from gateways.admin.base import PartnerAdmin
 from gateways.admin.revealing import Revealing
-from gateways.models import Client, GatewayGrant, IdempotentRequest, Partner
+from gateways.models import Client, GatewayGrant, IdempotentRequest
 from gateways.oauth import clients, grants, scopes
 from gateways.rest import versions
 
@@ -74,15 +73,10 @@ class _Allowed(ActForm):
         return uris
 
 
-class ClientForm(_Allowed):
-    partner = forms.ModelChoiceField(Partner.objects.none(), widget=UnfoldAdminSelectWidget)
+class ClientForm(PartnerForm, _Allowed):
     kind = forms.ChoiceField(choices=_KINDS.items(), widget=UnfoldAdminSelectWidget)
     field_order = ("partner", "kind")
-
-    def __init__(self, data: Any, *, request: HttpRequest, rows: Any) -> None:
-        super().__init__(data, request=request, rows=rows)
-        choices: Any = self.fields["partner"]
-        choices.queryset = access.partners(request.user, Duty.GOVERN)
+    duty = Duty.GOVERN
 
 
 class ChangeForm(_Allowed):

@@ -10,16 +10,14 @@ from django.db.models import Model
 from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from gateways import access, actions
-from gateways.access import Duty
+from gateways import actions
 from gateways.admin import columns, filters
-from gateways.admin.acts import ActForm, act
+from gateways.admin.acts import PartnerForm, act
 from gateways.admin.base import PartnerAdmin
-from gateways.models import Gateway, GatewayKey, GatewayType, Partner
+from gateways.models import Gateway, GatewayKey, GatewayType
 
 
-class GatewayTypeForm(ActForm):
-    partner = forms.ModelChoiceField(Partner.objects.none(), widget=UnfoldAdminSelectWidget)
+class GatewayTypeForm(PartnerForm):
     name = forms.CharField(max_length=100, widget=UnfoldAdminTextInputWidget)
     type_prefix = forms.CharField(
         label="Prefix",
@@ -36,11 +34,6 @@ class GatewayTypeForm(ActForm):
         max_length=40, initial="json", widget=UnfoldAdminTextInputWidget,
         help_text="“dtype” in the JWT's header, agreed with Sourceful.",
     )  # fmt: skip
-
-    def __init__(self, data: Any, *, request: HttpRequest, rows: Any) -> None:
-        super().__init__(data, request=request, rows=rows)
-        choices: Any = self.fields["partner"]
-        choices.queryset = access.partners(request.user, Duty.OPERATE)
 
 
 def _is_global(row: GatewayType) -> bool:

@@ -16,10 +16,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from gateways import access
-from gateways.access import Duty
-from gateways.admin.acts import ActForm
-from gateways.models import Partner
+from gateways.admin.acts import ActForm, PartnerForm
 from ingest import connections, tried, vendors
 from ingest.admin.base import REFUSALS
 from ingest.models import Connection, VendorCredential
@@ -31,17 +28,14 @@ _ONLY_ITS_OWNER = (
 )
 
 
-class WhoseForm(ActForm):
+class WhoseForm(PartnerForm):
     """The first step: whose account at which vendor and, where there are several ways in, which of them."""
 
-    partner = forms.ModelChoiceField(Partner.objects.none(), widget=UnfoldAdminSelectWidget)
     vendor = forms.ChoiceField(choices=vendors.credential_choices, widget=UnfoldAdminSelectWidget)
 
     def __init__(self, data: Any, *, request: HttpRequest, rows: Sequence[Any] = ()) -> None:
         super().__init__(data, request=request, rows=rows)
-        choices: Any = self.fields["partner"]
-        choices.queryset = access.partners(request.user, Duty.OPERATE)
-        choices = self.fields["vendor"]
+        choices: Any = self.fields["vendor"]
         choices.choices = [(slug, label) for slug, label in vendors.credential_choices() if self.schemes(slug)]
         offered = self.schemes(self.data.get("vendor", ""))
         if len(offered) > 1:

@@ -16,9 +16,7 @@ from unfold.widgets import (
     UnfoldAdminURLInputWidget,
 )
 
-from gateways import access
-from gateways.access import Duty
-from gateways.admin.acts import ActForm
+from gateways.admin.acts import ActForm, PartnerForm
 from gateways.models import Partner
 from ingest import vendors
 from ingest.models import VendorCredential
@@ -30,15 +28,8 @@ from onboarding.models import Consent
 _KEYS = "keys"
 
 
-class WhoseForm(ActForm):
+class WhoseForm(PartnerForm):
     """The first step: whose flow."""
-
-    partner = forms.ModelChoiceField(Partner.objects.none(), widget=UnfoldAdminSelectWidget)
-
-    def __init__(self, data: Any, *, request: HttpRequest, rows: Sequence[Any]) -> None:
-        super().__init__(data, request=request, rows=rows)
-        choices: Any = self.fields["partner"]
-        choices.queryset = access.partners(request.user, Duty.OPERATE)
 
 
 class FlowForm(ActForm):

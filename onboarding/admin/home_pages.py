@@ -14,9 +14,9 @@ from django.urls import reverse
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from gateways import access
 from gateways.access import Duty
 from gateways.admin import columns
+from gateways.admin.acts import PartnerForm
 from gateways.admin.base import choices_of
 from gateways.models import Coordinates, GatewayType, Partner
 from ingest import vendors
@@ -29,14 +29,8 @@ from onboarding.admin.pages import AdminPage
 _SHOWN = 100
 
 
-class WhoseHomeForm(forms.Form):
-    partner = forms.ModelChoiceField(Partner.objects.none(), widget=UnfoldAdminSelectWidget)
+class WhoseHomeForm(PartnerForm):
     vendor = forms.ChoiceField(choices=vendors.choices, widget=UnfoldAdminSelectWidget)
-
-    def __init__(self, data: Any, *, request: HttpRequest) -> None:
-        super().__init__(data)
-        choices: Any = self.fields["partner"]
-        choices.queryset = access.partners(request.user, Duty.OPERATE)
 
 
 class AccountView(AdminPage):

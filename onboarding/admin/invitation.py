@@ -21,12 +21,9 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from gateways import access
-from gateways.access import Duty
 from gateways.admin import columns, filters
-from gateways.admin.acts import ActForm, act
+from gateways.admin.acts import PartnerForm, act
 from gateways.admin.base import PartnerAdmin
-from gateways.models import Partner
 from ingest import vendors
 from onboarding import invitation_states, invitations
 from onboarding.admin import invitation_pages
@@ -38,8 +35,7 @@ _COLORS = {
 }  # fmt: skip
 
 
-class InvitationForm(ActForm):
-    partner = forms.ModelChoiceField(Partner.objects.none(), widget=UnfoldAdminSelectWidget)
+class InvitationForm(PartnerForm):
     email = forms.EmailField(
         label="E-mail", required=False, widget=UnfoldAdminEmailInputWidget,
         help_text="Empty: you get a link to hand on, or a poster.",
@@ -64,7 +60,7 @@ class InvitationForm(ActForm):
     def __init__(self, data: Any, *, request: HttpRequest, rows: Any) -> None:
         super().__init__(data, request=request, rows=rows)
         choices: Any = self.fields["partner"]
-        choices.queryset = access.partners(request.user, Duty.OPERATE).filter(join_page__isnull=False)
+        choices.queryset = choices.queryset.filter(join_page__isnull=False)
         self.initial = {name: request.GET.get(name) for name in ("partner", "vendor")}
 
     def clean(self) -> dict[str, Any]:

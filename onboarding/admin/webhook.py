@@ -12,17 +12,14 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
     UnfoldAdminURLInputWidget,
 )
 
-from gateways import access
 from gateways.access import Duty
 from gateways.admin import columns, filters
-from gateways.admin.acts import ActForm, act
+from gateways.admin.acts import ActForm, PartnerForm, act
 from gateways.admin.base import CappedPaginator, PartnerAdmin
-from gateways.models import Partner
 from onboarding.models import WebhookDelivery, WebhookEndpoint
 from onboarding.webhooks import deliveries, endpoints, sending
 
@@ -53,16 +50,10 @@ class ChangeForm(ActForm):
         return names
 
 
-class WebhookForm(ChangeForm):
-    partner = forms.ModelChoiceField(Partner.objects.none(), widget=UnfoldAdminSelectWidget)
+class WebhookForm(PartnerForm, ChangeForm):
     secret = forms.CharField(widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}), strip=False, help_text=_SECRET)
 
     field_order = ("partner",)
-
-    def __init__(self, data: Any, *, request: HttpRequest, rows: Any) -> None:
-        super().__init__(data, request=request, rows=rows)
-        choices: Any = self.fields["partner"]
-        choices.queryset = access.partners(request.user, Duty.OPERATE)
 
 
 class SecretForm(ActForm):
