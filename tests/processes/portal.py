@@ -125,6 +125,12 @@ class Portal:
         """Let the next requests to a cloud of the sandbox go wrong; see sandbox/faults.py."""
         requests.post(f"{self.url}/__admin/faults", json={"cloud": cloud, **fault}, timeout=60).raise_for_status()
 
+    def faults(self) -> list[dict[str, Any]]:
+        """Return the faults that no request has met yet."""
+        reply = requests.get(f"{self.url}/__admin/faults", timeout=60)
+        reply.raise_for_status()
+        return list(reply.json()["faults"])
+
     def end_faults(self) -> None:
         requests.delete(f"{self.url}/__admin/faults", timeout=60).raise_for_status()
 

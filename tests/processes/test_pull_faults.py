@@ -115,7 +115,7 @@ def test_a_worker_killed_in_the_middle_of_a_pull_is_followed_by_another(portal):
     portal.fault("solis", path=_DATA, times=1, delay_s=60)
     worker = portal.start_worker()
     portal.start_beat()
-    wait_for(lambda: PullRun.objects.filter(system__isnull=False).exists(), "the pull to begin", portal=portal)
+    wait_for(lambda: not portal.faults(), "the vendor being asked", portal=portal)
     portal.kill(worker)
     # As if a minute had gone by.
     Connection.objects.update(leased_until=timezone.now())
