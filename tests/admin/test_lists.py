@@ -55,7 +55,7 @@ def test_every_list_can_be_searched_sorted_and_filtered(model: type[Model], supe
     columns_shown = range(1, len(page.context["cl"].list_display) + 1)
     listed(superuser, model, o=".".join(str(number) for number in columns_shown))
     for spec in page.context["cl"].filter_specs:
-        for value, _ in getattr(spec, "lookup_choices", ()):
+        for value, _ in tuple(getattr(spec, "lookup_choices", ()))[:3]:  # events have names by the dozen
             listed(superuser, model, **{spec.expected_parameters()[0]: value})
     assert of.list_display != ("__str__",)
 
