@@ -175,6 +175,8 @@ def _do(
             remark = method(admin, row, by=request.user, now=timezone.now(), **answers)
         except admin.refusals as error:
             refused += [reason if reason.startswith(name) else f"{name}: {reason}" for reason in reasons(error)]
+        except admin.model.DoesNotExist:
+            refused.append(f"{name} was deleted meanwhile.")
         else:
             remarks.append(f"{name}: {remark}" if remark else "")
     if remarks:

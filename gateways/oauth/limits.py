@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from allauth.account.adapter import get_adapter
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 from oauthlib.oauth2 import OAuth2Error
@@ -53,4 +52,4 @@ def note_wrong(request: HttpRequest) -> None:
 
 
 def _wrong(request: HttpRequest) -> str:
-    return f"oauth-wrong:{get_adapter(request).get_client_ip(request)}"
+    return f"oauth-wrong:{limits.network_of(request)}"

@@ -6,11 +6,14 @@ is left of it.
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
@@ -35,6 +38,12 @@ def count(what: str, *, more: int = 1) -> tuple[int, float]:
 def who_of(client: Client, user: User | None) -> str:
     """Return whose requests count together: a backend's, or an app's for one homeowner, who uses up only their own."""
     return f"{client.pk}:{user.pk}" if user else str(client.pk)
+
+
+def network_of(request: HttpRequest) -> str:
+    """Return where a request comes from, also behind our proxy: an IPv6 home has not one address but a /64 of them."""
+    address = ipaddress.ip_address(get_adapter(request).get_client_ip(request))
+    return str(ipaddress.ip_network((address, 64), strict=False) if address.version == 6 else address)
 
 
 class PerClient(BaseThrottle):

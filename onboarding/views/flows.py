@@ -8,9 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from allauth.account.adapter import get_adapter
 from django.conf import settings
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -19,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
+from gateways.rest import limits
 from gateways.vault import VaultError
 from ingest import vendors
 from ingest.models import Connection
@@ -132,7 +131,7 @@ def _answer(request: HttpRequest, trip: JoinSession) -> HttpResponse:
     form = KeysForm(request.POST, scheme=scheme)
     if form.is_valid():
         try:
-            count_try(f"address:{_address(request)}", _MOST_TRIES)
+            count_try(f"address:{limits.network_of(request)}", _MOST_TRIES)
             connection = key_trips.arrive(session=trip, keys=form.cleaned_data, clock=timezone.now)
         except ValidationError as error:
             form.add_error(None, error.messages)
@@ -187,11 +186,5 @@ def _lost(request: HttpRequest, text: str, status: int) -> HttpResponse:
 
 def _too_many(request: HttpRequest) -> bool:
     """Count the trips that an address begins in a minute."""
-    key = f"flow-trips:{_address(request)}:{int(timezone.now().timestamp()) // 60}"
-    cache.add(key, 0, timeout=120)
-    return cache.incr(key) > _MOST_A_MINUTE
-
-
-def _address(request: HttpRequest) -> str:
-    """Return where a browser is, also behind our proxy."""
-    return str(get_adapter(request).get_client_ip(request))
+    begun, _left_s = limits.count(f"flow-trips:{limits.network_of(request)}")
+    return begun > _MOST_A_MINUTE

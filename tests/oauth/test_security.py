@@ -328,6 +328,14 @@ def test_an_address_that_guesses_has_to_wait_and_nobody_else(world, page, standi
     assert Browser(REMOTE_ADDR="192.0.2.7").post(f"/oauth/{page}/", own).status_code == 200
 
 
+def test_an_ipv6_home_guesses_as_often_with_all_of_its_addresses_as_with_one(world, standing_clock, monkeypatch):
+    monkeypatch.setattr(limits, "_MOST_WRONG", 3)
+    guess = {"grant_type": "client_credentials", "client_id": world.backend()[0].client_id, "client_secret": "guess"}
+    addresses = (*(f"2001:db8:1:2::{number}" for number in range(4)), "2001:db8:1:3::1")
+    answers = [Browser(REMOTE_ADDR=address).post("/oauth/token/", guess).status_code for address in addresses]
+    assert answers == [401, 401, 401, 429, 401]
+
+
 def test_a_client_gets_as_many_tokens_a_minute_as_it_may_ask_questions(world, standing_clock):
     given = world.tokens()
     Client.objects.update(requests_per_minute=1)

@@ -6,6 +6,7 @@ import pytest
 
 from gateways.models import Event
 from onboarding.models import WebhookEndpoint
+from onboarding.webhooks import endpoints
 from tests.admin.conftest import staff
 from tests.admin.pages import act, address, chosen, listed
 from tests.onboarding.webhooks.receiver import SECRET
@@ -53,6 +54,17 @@ def test_operators_pause_resume_replay_and_delete_and_support_does_not(hooks):
         "webhook.paused", "webhook.replayed", "webhook.secret_renewed", "webhook.resumed", "webhook.changed",
         "webhook.deleted",
     ]  # fmt: skip
+
+
+def test_a_webhook_that_is_deleted_meanwhile_is_said_to_be_gone(hooks, monkeypatch):
+    hook, change = hooks.proven(), endpoints.change
+
+    def too_late(**asked):
+        WebhookEndpoint.objects.all().delete()
+        change(**asked)
+
+    monkeypatch.setattr(endpoints, "change", too_late)
+    assert act(staff(hooks.partner, "operator"), "pause", hook) == [f"{hook} was deleted meanwhile."]
 
 
 def test_what_cannot_be_is_said_on_the_page(hooks, receiver):
