@@ -1,4 +1,4 @@
-"""How often clients get tokens, and how often an address may be wrong about a secret, a code or a token."""
+"""How often clients get tokens, and how often an address may be refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The consent centre: who sees what, since and until when, and how to change or stop it."""
+"""The consent center: who sees what, since and until when, and how to change or stop it."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def test_what_cannot_be_kept_is_refused_without_repeating_it(api, wrong, expecte
     refused = api.post("vendor-credentials", {**TESLA, **wrong})
     assert refused.status_code == expected, refused.content
     assert words in refused.json()["detail"]
-    assert all(field.startswith(tuple(wrong)) for field in fields(refused))
+    assert {field.partition(".")[0] for field in fields(refused)} == set(wrong)
     assert "S3CRET-tesla" not in refused.content.decode()
     assert not VendorCredential.objects.exists()
 

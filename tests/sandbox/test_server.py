@@ -46,6 +46,13 @@ def receipts(sandbox: Process) -> list[int]:
     return [point["receipts"] for point in sandbox.get("/sen/__admin/points")["points"]]
 
 
+def _wait_until_met(sandbox: Process) -> None:
+    deadline = time.monotonic() + 60
+    while sandbox.get("/__admin/faults")["faults"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def assert_received_once(sandbox: Process) -> None:
     deadline = time.monotonic() + 60
     while not receipts(sandbox) and time.monotonic() < deadline:
@@ -81,6 +88,7 @@ def test_a_delay_does_not_hold_up_others(sandbox: Process, jwt: str) -> None:
     order(sandbox, delay_s=30, path="/gw")
     with pytest.raises(requests.ReadTimeout):
         sandbox.post(DATA, data=jwt, timeout=(60, 0.5))
+    _wait_until_met(sandbox)
     assert sandbox.post(DATA, data=jwt, timeout=20).status_code == 200
 
 

@@ -31,7 +31,7 @@ def stored_of(system, kind):
     return Reading.objects.filter(der__system=system, der__kind=kind).count()
 
 
-def test_the_centre_says_who_sees_what_since_and_until_when_and_what_was_last_read_and_sent(signed_in, villa):
+def test_the_center_says_who_sees_what_since_and_until_when_and_what_was_last_read_and_sent(signed_in, villa):
     Connection.objects.update(last_success_at=NOW)
     GatewayQueue.objects.update(last_delivered_at=NOW + timedelta(days=1))
     page = see(signed_in, "home_consents")
