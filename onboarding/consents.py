@@ -68,6 +68,7 @@ def attach(*, connection: Connection, user: User, now: datetime) -> None:
 
 def detach(*, connection: Connection) -> None:
     """Let the consents of an account wait for another one of the same vendor (`attach`) that takes its place."""
+    events.lock(connection.partner_id)
     active(connection).update(connection=None)
 
 

@@ -39,10 +39,10 @@ ABANDONED = "abandoned"
 
 
 class Over(ValidationError):
-    """The journey was finished or left meanwhile, perhaps in another window."""
+    """The journey was finished, left or went on with another brand meanwhile, perhaps in another window."""
 
-    def __init__(self) -> None:
-        super().__init__(_("This has been finished already, perhaps in another window."))
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text or _("This has been finished already, perhaps in another window."))
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,10 @@ def agree(
 
 
 def attach(*, journey: Journey, connection: Connection, now: datetime) -> Journey:
-    """Go on with the account that was just connected; on a journey that is over it is not wanted any more."""
+    """Go on with the account that was just connected.
+
+    Raises Over where it is not wanted any more, having let it go.
+    """
     try:
         return _attach(journey, connection, now)
     except Over:
@@ -221,6 +224,8 @@ def note(journey: Journey, what: str, now: datetime, detail: str = "") -> None:
 @transaction.atomic
 def _attach(journey: Journey, connection: Connection, now: datetime) -> Journey:
     journey = _open(journey, connection)
+    if connection.vendor != journey.vendor:
+        raise Over(_("You chose another brand meanwhile, perhaps in another window."))
     before, journey.connection = journey.connection, connection
     if before and before != connection:
         journey.chosen.all().delete()

@@ -11,7 +11,6 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
@@ -49,7 +48,6 @@ def introspect(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@cache_control(public=True, max_age=300)
 def server_metadata(_request: HttpRequest) -> HttpResponse:
     """Describe the authorization server (RFC 8414): what is served, and nothing else."""
     document = {
@@ -75,14 +73,12 @@ def server_metadata(_request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@cache_control(public=True, max_age=300)
 def resource_metadata(_request: HttpRequest) -> HttpResponse:
     """Describe the API as a protected resource (RFC 9728): who gives tokens for it, and where they go."""
     return _for_everybody(_resource("", scopes.ALL, resource_name="Partner portal"))
 
 
 @require_GET
-@cache_control(public=True, max_age=300)
 def gateway_metadata(_request: HttpRequest, gateway: str) -> HttpResponse:
     """Describe a gateway as a resource of its own (RFC 9728, 3.1): it signs, and has the keys that verify this."""
     if not Gateway.objects.filter(serial=gateway).exists():
@@ -174,4 +170,5 @@ def _url(name: str) -> str:
 
 def _for_everybody(document: dict[str, Any]) -> JsonResponse:
     # Apps that run in a browser look it up, too; there is nothing of anybody in it.
-    return JsonResponse(document, headers={"Access-Control-Allow-Origin": "*"})
+    headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "max-age=300, public"}
+    return JsonResponse(document, headers=headers)

@@ -43,7 +43,9 @@ def who_of(client: Client, user: User | None) -> str:
 def network_of(request: HttpRequest) -> str:
     """Return where a request comes from, also behind our proxy: an IPv6 home has not one address but a /64 of them."""
     address = ipaddress.ip_address(get_adapter(request).get_client_ip(request))
-    return str(ipaddress.ip_network((address, 64), strict=False) if address.version == 6 else address)
+    if address.version == 4 or address.ipv4_mapped:
+        return str(address)
+    return str(ipaddress.ip_network((address, 64), strict=False))
 
 
 class PerClient(BaseThrottle):

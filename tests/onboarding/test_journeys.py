@@ -236,6 +236,20 @@ def test_an_account_for_a_journey_that_is_over_is_let_go(journey):
     assert connection.status == Connection.Status.DISCONNECTED
 
 
+def test_an_account_of_a_brand_that_was_left_meanwhile_takes_no_place_of_the_one_that_was_chosen(journey):
+    chosen = ready(journey).connection
+    late = connections.connect(
+        partner=journey.partner, vendor="solaredge", label="anna", secrets={"api_key": "TOP-SECRET"},
+        owner=journey.user, by="test", now=NOW,
+    )  # fmt: skip
+    with pytest.raises(Over, match="another brand"):
+        journeys.attach(journey=journey, connection=late, now=NOW)
+    late.refresh_from_db()
+    journey.refresh_from_db()
+    assert (late.status, journey.connection) == (Connection.Status.DISCONNECTED, chosen)
+    assert consents.active(chosen).count() == 2
+
+
 @pytest.mark.parametrize("over", [finish, abandon])
 def test_nothing_changes_a_journey_that_is_over(over, journey):
     ready(journey)
