@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from base64 import urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 
 import orjson
 
@@ -34,6 +34,11 @@ def thumbprint(public_key: str) -> str:
 def base64url(raw: bytes) -> bytes:
     """Return bytes in base64url without padding."""
     return urlsafe_b64encode(raw).rstrip(b"=")
+
+
+def of_base64url(text: str) -> bytes:
+    """Return the bytes that a text in base64url without padding stands for. Raises ValueError."""
+    return b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
 
 
 def _required(public_key: str) -> dict[str, str]:

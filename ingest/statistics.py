@@ -24,7 +24,7 @@ from ingest.models import Der, Reading
 from ingest.readings import Quality
 from ingest.unix_time import Milliseconds, time_of
 
-_LONGEST_HOLD = timedelta(minutes=30)  # two samples of power further apart say nothing of the time between them
+LONGEST_HOLD = timedelta(minutes=30)  # two samples of power further apart say nothing of the time between them
 _LONGEST_SPAN = timedelta(days=1)  # likewise two counts: nobody could say which day the energy belongs to
 _MILLI = Decimal("0.001")
 _ALL = Decimal(1)
@@ -215,7 +215,7 @@ def _share_interval(row: Row, edges: Sequence[datetime], sums: Sequence[_Sums]) 
 
 def _share_power(before: Row, row: Row, edges: Sequence[datetime], sums: Sequence[_Sums]) -> None:
     """Add what flowed between two samples of power."""
-    if row.interval_s or before.power_w is None or row.power_w is None or row.ts - before.ts > _LONGEST_HOLD:
+    if row.interval_s or before.power_w is None or row.power_w is None or row.ts - before.ts > LONGEST_HOLD:
         return
     _add_power(before.ts, row.ts, before.power_w, row.power_w, edges, sums)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from gateways import jwks
 from gateways.rest.problems import Problem, invalid
 
 ModelT = TypeVar("ModelT", bound=Model)
@@ -50,13 +50,13 @@ def cut(found: Iterable[Any], *, limit: int, position: Callable[[Any], Any]) -> 
 
 def encode(position: Any) -> str:
     """Return the cursor behind a position: whatever JSON holds."""
-    return base64.urlsafe_b64encode(orjson.dumps(position)).rstrip(b"=").decode()
+    return jwks.base64url(orjson.dumps(position)).decode()
 
 
 def decode(cursor: str, kind: type) -> Any:
     """Return the position of a cursor. Raises Problem where it does not hold one of this type."""
     try:
-        position = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        position = orjson.loads(jwks.of_base64url(cursor))
     except ValueError:
         position = None
     if type(position) is not kind or not _fits(position):

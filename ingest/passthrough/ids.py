@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from dataclasses import dataclass
 
@@ -35,7 +34,7 @@ def decode(text: str) -> Native | None:
     """Return what an id names; None for one that is none of ours."""
     vendor, _, packed = text.partition(":")
     try:
-        parts = orjson.loads(base64.b64decode(packed + "=" * (-len(packed) % 4), altchars=b"-_", validate=True))
+        parts = orjson.loads(jwks.of_base64url(packed))
     except ValueError:
         return None
     match parts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -12,8 +12,6 @@ from ingest.readings import DerKey, Reading
 from ingest.statistics import Bucket, Row, Step
 from ingest.vendors.base import VendorAdapter, VendorSystem, Window
 from ingest.vendors.errors import VendorUnsupported
-
-_AROUND = timedelta(minutes=30)  # samples further apart say nothing of the time between them
 
 
 def read(
@@ -37,8 +35,9 @@ def read(
         pulled = windows.read(adapter, system, span, now)
         for reason in pulled.refused.values():
             raise VendorUnsupported(reason)
-        for key, known in rows.items():
-            _take_up(known, (reading for of, reading in pulled.readings if of == key))
+        for key, reading in pulled.readings:
+            if key in rows:
+                _take_up(rows[key], reading)
     settled = now - adapter.policy.lookback
     return {
         key: statistics.fold([known[ts] for ts in sorted(known)], edges, max([settled, *known]))
@@ -49,19 +48,18 @@ def read(
 def _spans(adapter: VendorAdapter, asked: Window, now: datetime) -> list[Window]:
     """Return the windows to fetch, none longer than the vendor takes and none ahead of `now`."""
     policy = adapter.policy
-    around = _AROUND if adapter.samples else timedelta()
+    around = statistics.LONGEST_HOLD if adapter.samples else timedelta()
     end = min(asked.end + around, now)
     # What is no longer than an ordinary pull may be answered as one: with some devices only, the others in their turn.
     start = min(asked.start - around, end - policy.lookback - 3 * policy.interval)
     return windows.cut(start, end, policy.window_cap) if asked.start < now else []
 
 
-def _take_up(rows: dict[datetime, Row], readings: Iterable[Reading]) -> None:
-    """Add readings. Of one time there may be several, each with another part of what is known."""
-    for reading in readings:
-        row = Row(*(getattr(reading, name) for name in Row._fields))
-        before = rows.get(reading.ts)
-        rows[reading.ts] = _merged(before, row) if before else row
+def _take_up(rows: dict[datetime, Row], reading: Reading) -> None:
+    """Add a reading. Of one time there may be several, each with another part of what is known."""
+    row = Row(*(getattr(reading, name) for name in Row._fields))
+    before = rows.get(reading.ts)
+    rows[reading.ts] = _merged(before, row) if before else row
 
 
 def _merged(before: Row, row: Row) -> Row:
