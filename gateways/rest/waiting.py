@@ -1,7 +1,7 @@
 """Callers that wait for others, such as vendors, SEN and webhooks: each holds a thread of the web process meanwhile.
 
-Half of the threads stays for everybody else, however slow those others are or make themselves; and no partner has all
-of the other half.
+Four of a process wait at most, so that of its threads (`WEB_THREADS`, 8 if nothing is said) the others stay for
+everybody else, however slow those others are or make themselves; and no partner has all four places.
 """
 
 from __future__ import annotations
