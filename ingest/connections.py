@@ -13,7 +13,7 @@ from django.db import transaction
 from gateways import events
 from gateways.events import By
 from gateways.models import Partner
-from ingest import adapters, sealing, tokens, vendors
+from ingest import adapters, locks, sealing, tokens, vendors
 from ingest.models import Connection, VendorCredential
 from ingest.vendors.base import Approval, OAuth2Code, Tokens, VendorSystem
 
@@ -80,7 +80,7 @@ def reconnect(
     One that its vendor approves is read when the vendor has said so again. Raises AlreadyConnected, and ValidationError
     for the consent of another account.
     """
-    connection = Connection.objects.select_for_update(of=("self",)).select_related("partner").get(pk=connection.pk)
+    connection = locks.account(connection)
     events.lock(connection.partner_id)
     before = connection.account
     _check_given(connection.partner, connection.vendor, secrets, credential)
@@ -131,7 +131,7 @@ def known_account(*, partner: Partner, vendor: str, account: str) -> Connection 
 @transaction.atomic
 def rename(*, connection: Connection, label: str, by: By, now: datetime) -> Connection:
     """Give an account another label, for staff. It may be a person's name, so the log does not have it."""
-    connection = Connection.objects.select_for_update(of=("self",)).select_related("partner").get(pk=connection.pk)
+    connection = locks.account(connection)
     connection.label = label
     connection.full_clean()
     connection.save(update_fields=["label"])
@@ -228,7 +228,7 @@ def disconnect(*, connection: Connection, by: By, now: datetime) -> None:
 
     An owner's consent is given back at the vendor first, by the next tick: until then its tokens are kept.
     """
-    connection = Connection.objects.select_for_update(of=("self",)).select_related("partner").get(pk=connection.pk)
+    connection = locks.account(connection)
     if connection.status == _Status.DISCONNECTED:
         return
     _end(connection, now)

@@ -19,6 +19,11 @@ def free(now: datetime) -> Q:
     return Q(lease__isnull=True) | Q(leased_until__lt=now)
 
 
+def account(connection: Connection) -> Connection:
+    """Return an account as it is now, locked, with its partner."""
+    return Connection.objects.select_for_update(of=("self",)).select_related("partner").get(pk=connection.pk)
+
+
 def lock(
     systems: QuerySet[System], accounts: Collection[Connection], gateways: Collection[Gateway] = ()
 ) -> list[System]:

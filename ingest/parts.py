@@ -25,7 +25,7 @@ def note(
     if not lost and not back:
         return None
     with transaction.atomic():
-        row = Connection.objects.select_for_update(of=("self",)).select_related("partner").get(pk=connection.pk)
+        row = locks.account(connection)
         for resource in sorted(lost):
             row.refused_parts[resource] = {"since": now.isoformat(), "reason": refused[resource][:300]}
             events.note(row, events.CONNECTION_PART_LOST, "pull", now, resource=resource)

@@ -337,8 +337,8 @@ def _throttle(connection: Connection, error: VendorThrottled, now: datetime) -> 
     if error.scope is Scope.APPLICATION and connection.credential_id:
         sharing = Connection.objects.filter(credential=connection.credential_id, next_pull_at__lt=again)
         with transaction.atomic():  # in a fixed order: many of them meet the same refusal at once
-            rows = sharing.exclude(pk=connection.pk).select_for_update().order_by("pk")
-            Connection.objects.filter(pk__in=[row.pk for row in rows.only("pk")]).update(next_pull_at=again)
+            ids = sharing.exclude(pk=connection.pk).select_for_update().order_by("pk").values_list("pk", flat=True)
+            Connection.objects.filter(pk__in=list(ids)).update(next_pull_at=again)
     _end(connection, next_pull_at=again, last_error_at=now, last_error=_words(error))
 
 

@@ -17,7 +17,7 @@ from django.db.models.functions import Cast, Concat
 
 from gateways import events
 from gateways.events import By
-from ingest import outbox
+from ingest import locks, outbox
 from ingest.models import Connection, Der, System
 from ingest.readings import Kind
 
@@ -57,7 +57,7 @@ def withhold(*, connection: Connection, kinds: Collection[str], by: By, now: dat
     if unknown := set(kinds) - set(Kind):
         msg = f"There is no kind of device called {', '.join(sorted(unknown))}."
         raise ValidationError(msg)
-    connection = Connection.objects.select_for_update(of=("self",)).select_related("partner").get(pk=connection.pk)
+    connection = locks.account(connection)
     # The store reads the kinds when it has the lock of its system.
     systems = list(connection.systems.select_for_update(of=("self",)).select_related("gateway").order_by("pk"))
     before, after = set(connection.withheld_kinds), {str(kind) for kind in kinds}

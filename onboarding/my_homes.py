@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from gateways import queries
-from gateways.models import Gateway, Partner
+from gateways.models import Gateway
 from ingest.models import Connection, Der, GatewayQueue, Message, System
 from ingest.readings import Kind
 from onboarding import consent_texts
@@ -90,10 +90,9 @@ def stages_of(gateway: Gateway, system: System | None, queue: GatewayQueue | Non
     """Return how far a home has got on its way to sending."""
     bound = gateway.status not in {_Status.CREATED, _Status.REGISTERED}
     sent = queue is not None and queue.delivered > 0
-    production = gateway.partner.environment == Partner.Environment.PRODUCTION
     by_hand = _("Sourceful registers new homes by hand: this takes some days.")
     sending = _stopped(system) or _("This follows by itself, as soon as there is a reading.")
-    registering = by_hand if production else _("This can happen any moment.")
+    registering = _("This can happen any moment.") if gateway.partner.is_sandbox else by_hand
     return [
         Stage(_("Registered with the network"), gateway.registered_at is not None, registering),
         Stage(_("Bound to your wallet"), bound, _wallet_hint(gateway)),

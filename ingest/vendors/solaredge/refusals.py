@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from http import HTTPStatus
 
 from ingest.vendors.errors import VendorAuthFailed, VendorError, VendorReplyInvalid, VendorThrottled, VendorUnsupported
-from ingest.vendors.http import redact
+from ingest.vendors.http import members, redact
 
 _MINUTE_S = 60.0
 _PROBE_S = 6 * 3600.0  # the month's balance is in no header: look again four times a day
@@ -21,12 +20,7 @@ class DevicesRefused(VendorUnsupported):
 
 def reason(content: bytes) -> str:
     """Return what an error body says, in problem+json, OAuth's or Kong's way; "" if it says nothing readable."""
-    try:
-        body = json.loads(content)
-    except ValueError:
-        return ""  # an HTML page of the proxy in front
-    if not isinstance(body, Mapping):
-        return ""
+    body = members(content)
     texts = (body.get(field) for field in ("detail", "error_description", "message", "title"))
     return next((redact(text)[:200] for text in texts if isinstance(text, str) and text), "")
 
