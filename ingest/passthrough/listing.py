@@ -1,7 +1,7 @@
 """Pages of sites, live from several vendors at once.
 
-A page holds the sites behind its cursor, and only those are described. A vendor that fails is left out as a whole and
-named in the errors, so that nobody takes half of its sites for all.
+A page holds the sites behind its cursor, and only those are described. What is missing is named in the errors, a vendor
+as a whole or some of its sites, so that nobody takes a part for all.
 """
 
 from __future__ import annotations
