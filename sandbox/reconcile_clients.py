@@ -14,7 +14,7 @@ import requests
 from sandbox.sen import crypto
 
 _TIMEOUT_S = 30
-_UNAUTHORIZED, _TOO_MANY = 401, 429
+_UNAUTHORIZED, _TOO_MANY, _FAULT = 401, 429, 500
 
 
 class SignatureWrong(Exception):
@@ -51,6 +51,8 @@ class Portal:
         try:
             return self.get(path, {**query, "format": "jwt"}).content
         except requests.HTTPError as error:
+            if error.response.status_code >= _FAULT:
+                raise
             msg = f"the portal does not sign: {error.response.json()['detail']}"
             raise SignatureWrong(msg) from error
 

@@ -11,7 +11,7 @@ import pytest
 from gateways import actions
 from gateways.models import Client
 from gateways.oauth import clients
-from ingest import lifecycle, push
+from ingest import lifecycle, provenance, push
 from ingest.models import Reading
 from ingest.readings import Kind
 from ingest.readings import Reading as Measured
@@ -111,3 +111,9 @@ def test_where_the_portal_does_not_answer_it_says_so(reconcile, monkeypatch):
     monkeypatch.setenv("CLIENT_SECRET", "another")
     status, said = reconcile()
     assert (status, said) == (2, "")
+
+
+def test_where_the_portal_fails_in_the_middle_it_says_so_and_blames_no_gateway(reconcile, monkeypatch):
+    monkeypatch.setattr(provenance, "signed", None)
+    status, said = reconcile()
+    assert (status, said.count("unproven: ")) == (2, 0)
